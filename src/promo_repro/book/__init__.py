@@ -1,0 +1,1 @@
+"""Book room: execute the notebooks, collect what they found, render and check the pages."""

@@ -1,0 +1,98 @@
+"""What the executor sets up inside a chapter's kernel, before its first cell runs.
+
+An IPython extension. It makes warnings errors, and it leaves a trace of what the chapter really
+used: the project's modules that were imported and the project's data files that were opened.
+"""
+
+import json
+import os
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+TRACE = "PROMO_REPRO_TRACE"
+READ_ONLY_MASK = os.O_WRONLY | os.O_RDWR
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """A warning that does not stop a chapter: since when, and which dependency is to blame."""
+
+    since: str
+    reason: str
+    category: type[Warning] = Warning
+    message: str = ""
+    module: str = ""
+
+
+ALLOWED = (
+    Allowed(
+        since="2026-11-21",
+        reason="raised in destructors, where Python can only print it, not turn it into an error",
+        category=ResourceWarning,
+    ),
+    Allowed(
+        since="2026-11-21",
+        reason="the kernel's own code, between the cells; an error there would kill the kernel",
+        module=r"(ipykernel|IPython|jupyter_client|tornado|traitlets|zmq|asyncio|debugpy)(\.|$)",
+    ),
+)
+
+
+def make_warnings_errors(*_: object) -> None:
+    """Turn every warning into an error, except the allowed ones.
+
+    Called before each cell: libraries put filters of their own in front while they are imported.
+    """
+    warnings.simplefilter("error")
+    for entry in ALLOWED:
+        warnings.filterwarnings("ignore", entry.message, entry.category, entry.module)
+
+
+class Trace:
+    """The modules and data files of the project that this process has used so far."""
+
+    def __init__(self, target: Path, root: Path) -> None:
+        self.target, self.root = target, root
+        self.opened: set[str] = set()
+
+    def note(self, event: str, arguments: tuple) -> None:
+        """Audit hook: remember files opened for reading."""
+        if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike):
+            path, mode, flags = arguments
+            if mode in ("r", "rb", "rt") or (mode is None and not (flags or 0) & READ_ONLY_MASK):
+                self.opened.add(os.fsdecode(path))
+
+    def used(self) -> list[str]:
+        """Return the project's files, relative to the root, in alphabetical order."""
+        modules = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+        paths = {Path(os.path.abspath(name)) for name in {*modules, *self.opened} if name}
+        inside = {path for path in paths if path.is_relative_to(self.root) and path.is_file()}
+        relative = {path.relative_to(self.root) for path in inside}
+        return sorted(path.as_posix() for path in relative if _counts(path))
+
+    def write(self, *_: object) -> None:
+        """Write the trace aside and move it into place: the reader never sees half of it."""
+        partial = self.target.with_suffix(".partial")
+        partial.write_text(json.dumps({"pid": os.getpid(), "used": self.used()}))
+        os.replace(partial, self.target)
+
+
+def _counts(path: Path) -> bool:
+    """Whether a file of the project decides what a chapter finds; `path` is relative to its root.
+
+    What is kept in `data/cache` is made from data that count already.
+    """
+    made = path.suffix == ".pyc" or any(part.endswith(".egg-info") for part in path.parts)
+    return path.parts[0] in ("src", "data") and path.parts[:2] != ("data", "cache") and not made
+
+
+def load_ipython_extension(shell) -> None:
+    """Called by IPython when the kernel starts."""
+    shell.events.register("pre_run_cell", make_warnings_errors)
+    if TRACE in os.environ:
+        trace = Trace(Path(os.environ[TRACE]), Path.cwd())
+        trace.write()
+        sys.addaudithook(trace.note)
+        shell.events.register("post_run_cell", trace.write)

@@ -1,0 +1,1 @@
+"""Recommender room: losses, networks and rankings for what a household buys next."""

@@ -1,0 +1,182 @@
+"""Studies: planted effects are found, formulas by hand, nothing else changes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from promo_repro.demand import backtest, models, studies
+
+
+def test_saving_by_hand():
+    reference, candidate = np.full((3, 4), 2.0), np.full((3, 4), 1.5)
+    assert studies.saving(reference, candidate) == (0.25, 0.25, 0.25)
+    assert studies.saved_share(reference, candidate) == 0.25
+    assert studies.saved_at_most(candidate, reference) == pytest.approx(-1 / 3)
+    assert studies.level_of_error(candidate, reference) == (0.75, 0.75)
+
+
+def test_interval_ends_are_ordered(rng):
+    reference, candidate = rng.uniform(1, 2, (2, 5, 30))
+    value, low, high = studies.saving(reference, candidate)
+    assert studies.saved_share(reference, candidate) == low < value
+    assert studies.saved_at_most(reference, candidate) == high > value
+
+
+def test_scaled_errors_are_the_mase(weekly):
+    errors = studies.scaled_errors(weekly, lambda o: models.ridge()(weekly, o))
+    loss = backtest.backtest(models.ridge(), weekly)
+    assert errors == pytest.approx(loss.mase(backtest.scales(weekly), weekly.horizon))
+    assert errors == pytest.approx(studies.refitted(weekly))
+
+
+def test_a_frozen_model_equals_the_refitted_one_at_its_own_origin(weekly):
+    refitted = studies.refitted(weekly)
+    kept = studies.frozen(weekly, weekly.origins[0])
+    assert kept[0] == pytest.approx(refitted[0])
+    assert (kept[1] != refitted[1]).any()
+    everything = studies.trained_on(weekly, range(12))
+    assert everything == pytest.approx(refitted)
+
+
+def test_weekly_origins(weekly):
+    task = studies.with_weekly_origins(weekly)
+    assert task.origins == tuple(range(32, 37))
+    assert studies.with_weekly_origins(weekly, 35).origins == (35, 36)
+
+
+def test_damage_and_repair(weekly):
+    hurt = studies.damaged(weekly, 0.2, 50.0)
+    changed = hurt.units != weekly.units
+    assert changed.mean() == pytest.approx(0.2, abs=0.05)
+    assert hurt.units[changed] == pytest.approx(50 * weekly.units[changed])
+    assert not (studies.damaged(weekly, 1.0, 2.0, since=30).units != weekly.units)[:, :30].any()
+    mended = studies.clipped(studies.damaged(weekly, 0.2, 50.0, since=10))
+    assert mended.units.max() < hurt.units.max() / 5
+    assert (studies.learnt_from(weekly, hurt)).mean() > studies.refitted(weekly).mean()
+    assert studies.clipped(weekly, factor=1e9).units == pytest.approx(weekly.units)
+    for share in (-0.1, 1.1):
+        with pytest.raises(ValueError, match="share is"):
+            studies.damaged(weekly, share, 2.0)
+
+
+def test_clipping_sees_the_past_only(weekly):
+    later = weekly.units.copy()
+    later[:, 30:] *= 9
+    a = studies.clipped(weekly).units
+    b = studies.clipped(replace(weekly, units=later)).units
+    np.testing.assert_array_equal(a[:, :30], b[:, :30])
+
+
+def test_plain_units_lose_where_sizes_differ(rng, weekly):
+    sizes = replace(weekly, units=weekly.units * np.geomspace(1, 1000, 12)[:, None])
+    plain, relative = studies.raw_scale(sizes), studies.refitted(sizes)
+    assert plain.shape == relative.shape == (2, 12)
+    assert plain.mean() > relative.mean()
+
+
+def test_quiet_windows_keep_the_same_number(weekly):
+    w = models.training_windows(weekly, 30, 12)
+    typical, random = studies.quiet_windows(weekly)
+    assert typical(w).mean() == pytest.approx(0.75, abs=0.01)
+    assert random(w).mean() == pytest.approx(0.75, abs=0.01)
+    size = np.abs(w.target).max(axis=2)
+    assert size[typical(w) > 0].max() <= size[typical(w) == 0].min()
+
+
+def test_online_ridge_is_the_refit():
+    assert studies.online_gap((10, 1, 25)) < 1e-10
+    assert studies.online_gap((10, 1, 25), left_out=3) > 1e-4
+    x, y = np.array([[1.0], [2.0], [3.0]]), np.array([1.0, 2.0, 4.0])
+    assert studies.online_ridge(x, y, (2, 1), 2.0) == pytest.approx([17 / 16])
+    for batches in ((2,), (2, 2)):
+        with pytest.raises(ValueError, match="do not cover"):
+            studies.online_ridge(x, y, batches, 1.0)
+    with pytest.raises(ValueError, match="do not cover"):
+        studies.online_ridge(x, y[:2], (2, 1), 1.0)
+
+
+def test_sharded_gradients_are_the_whole_gradient():
+    assert studies.sharded_gradient_gap(4) < 1e-12
+    assert studies.sharded_gradient_gap(1) < 1e-12
+    assert studies.sharded_gradient_gap(4, dropped=1) > 1e-6
+    with pytest.raises(ValueError, match="do not divide"):
+        studies.sharded_gradient_gap(5)
+
+
+def test_work_is_divided_not_reduced():
+    assert studies.work_per_device(100, 4) == 0.25
+    assert studies.work_per_device(10, 3) == 0.4
+    assert studies.work_per_device(3, 3) == pytest.approx(1 / 3)
+    assert studies.work_of_all_devices(100, 4) == 1
+    for shards in (0, 11):
+        with pytest.raises(ValueError, match="do not fit"):
+            studies.work_per_device(10, shards)
+    assert studies.work_per_device(10, 1) == 1
+
+
+def test_drift_is_where_it_was_planted():
+    panel = studies.drifting(0, series=400)
+    z = np.log1p(panel.units) - 4
+
+    def slope(part):
+        return (part[:, 1:] * part[:, :-1]).sum() / (part[:, :-1] ** 2).sum()
+
+    assert slope(z[:, 5:31]) == pytest.approx(0.8, abs=0.05)
+    assert slope(z[:, 33:]) == pytest.approx(-0.5, abs=0.05)
+    steady = np.log1p(studies.drifting(0, series=400, change=None).units) - 4
+    assert slope(steady[:, 33:]) == pytest.approx(0.8, abs=0.05)
+
+
+def test_costs_and_service():
+    assert studies.pooled_cost([[2, 0]], [[1, 4]], 3, 0.5).tolist() == [[6.5, 2]]
+    value, low, high = studies.served([[1, 1]], [[4, 4]])
+    assert (value, low, high) == (0.75, 0.75, 0.75)
+    stock = studies.orders_as_forecast(np.array([[3.0, 3.0]]), np.array([[5.0, 1.0]]))
+    assert (stock.missed[0], stock.left[0]) == (2, 2)
+
+
+def test_augmented_windows_keep_the_originals(weekly):
+    w = models.training_windows(weekly, 30, 12)
+    more = studies.augmented(w, 3, seed=0)
+    n = len(w.ends)
+    assert more.context.shape == (12, 3 * n, 12)
+    np.testing.assert_array_equal(more.context[:, :n], w.context)
+    np.testing.assert_array_equal(more.target[:, 2 * n :], w.target)
+    noise = more.context[:, n:] - np.tile(w.context, (1, 2, 1))
+    assert noise.std() == pytest.approx(0.1, rel=0.05)
+
+
+def test_strategies_of_a_net(weekly):
+    small = models.Training(hidden=4, epochs=2, batch=64)
+    errors = studies.net_strategies(weekly, 0, small)
+    assert tuple(errors) == studies.STRATEGIES
+    assert all(e.shape == (2, 12) and np.isfinite(e).all() for e in errors.values())
+    np.testing.assert_array_equal(errors["kept"][0], errors["trained anew"][0])
+    np.testing.assert_array_equal(errors["kept"][0], errors["continued"][0])
+    assert (errors["kept"][1] != errors["continued"][1]).any()
+
+
+def test_dirt_ratio_by_hand():
+    clean = np.array([2.0, 2, 2, 2, 3, 3])
+    assert studies.dirt_ratio(clean, clean, [4], 2) == 1
+    assert studies.dirt_ratio(clean * [1, 1, 1, 7, 1, 1], clean, [4], 2) == pytest.approx(2)
+    assert studies.dirt_ratio(clean * 10, clean, [4], 2) == pytest.approx(17)
+
+
+def test_concentration_by_hand():
+    losses = np.array([[8.0, 1, 0, 1], [0, 0, 5, 5]])
+    assert studies.concentration(losses, 0.25) == 0.4
+    assert studies.concentration(losses, 0.5) == 0.7
+    assert studies.concentration(losses, 0.01) == 0.4
+    for part in (0, 1):
+        with pytest.raises(ValueError, match="part is"):
+            studies.concentration(losses, part)
+    with pytest.raises(ValueError, match="no series has a loss"):
+        studies.concentration(np.zeros((2, 3)))
+    assert studies.concentration([[0.5, 0.0]], 0.5) == 1
+
+
+def test_a_forest_keeps_more_numbers_with_more_trees(weekly):
+    one, ten = (studies.forest_to_net(weekly, 30, trees) for trees in (1, 10))
+    assert 0 < one < ten
