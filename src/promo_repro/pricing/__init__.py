@@ -1,0 +1,1 @@
+"""Pricing room: optimal and dynamic prices, markdown, bandit pricing, VCG."""
