@@ -1,6 +1,7 @@
-"""Where the project's files are."""
+"""Where the project's files are, and which commit they are."""
 
 import os
+import subprocess
 from pathlib import Path
 
 
@@ -23,3 +24,10 @@ def root() -> Path:
         f"no project folder (one with _config.yml and notebooks/) at or above {candidates[0]}; "
         "run from a clone of the repository, or set PROMO_REPRO_ROOT to it"
     )
+
+
+def commit() -> str:
+    """Return the commit that is checked out, for the record of a result, or "unknown"."""
+    command = ["git", "-C", str(root()), "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"

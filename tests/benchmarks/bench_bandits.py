@@ -7,26 +7,22 @@ takes about a tenth of a second, one of ours about 30 µs, so ours does thousand
 ratio compares seconds per run.
 """
 
-import json
 import subprocess
 import sys
 import time
-from importlib.metadata import version
-from statistics import median
 
 import numpy as np
 
 from promo_repro.bandits import UCB1, BernoulliArms, EpsilonGreedy, Softmax, Thompson, simulate
 from promo_repro.bandits.simulation import CELLS_PER_BLOCK
 from promo_repro.bandits.studies import stream
-from promo_repro.project import root
+from tests.benchmarks.record import row, told, write
 
 RATES = np.r_[np.arange(2, 11), 12] / 100
 HORIZON = 1_000
 REPEATS = {10: 7, 100: 5, 1_000: 3}  # by number of arms
 PEER_RUNS = {10: 2, 100: 1, 1_000: 1}
 SEED = 1
-COMMAND = "make bench"
 
 
 def peer_policies():
@@ -75,36 +71,16 @@ def import_seconds(module):
 
 
 def compare(task, ours, theirs, rates):
-    """One row of the result: CPU seconds per run of both sides and their ratio."""
-    repeats = REPEATS[len(rates)]
+    """One row of the result: both sides in turn, and decisions per second."""
     own_seconds(ours, rates, SEED)  # warm up
     turns = [
         (own_seconds(ours, rates, SEED + i), peer_seconds(theirs, rates, SEED + i))
-        for i in range(repeats)
+        for i in range(REPEATS[len(rates)])
     ]
-    own, peer = (median(side) for side in zip(*turns, strict=True))
-    ratios = [theirs / ours for ours, theirs in turns]
-    return {
-        "task": task,
-        "size": f"{len(rates):,} arms, horizon {HORIZON:,}",
-        "threads": 1,
-        "peer": "mabwiser",
-        "peer_version": version("mabwiser"),
-        "own_cpu_s": own,
-        "peer_cpu_s": peer,
-        "ratio_median": median(ratios),
-        "ratio_min": min(ratios),
-        "repeats": repeats,
-        "own_decisions_per_s": HORIZON / own,
-        "peer_decisions_per_s": HORIZON / peer,
+    found = row(task, f"{len(rates):,} arms, horizon {HORIZON:,}", "mabwiser", turns)
+    return found | {
+        f"{side}_decisions_per_s": HORIZON / found[f"{side}_cpu_s"] for side in ("own", "peer")
     }
-
-
-def commit():
-    """The commit that was measured, or "unknown" outside a repository."""
-    command = ["git", "-C", str(root()), "rev-parse", "--short", "HEAD"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
 
 
 def run():
@@ -115,25 +91,7 @@ def run():
     cases += [("UCB1", np.linspace(0.02, 0.12, arms)) for arms in REPEATS if arms > len(RATES)]
     rows = []
     for task, rates in cases:
-        row = compare(task, *pairs[task], rates)
-        rows.append(row)
-        yield (
-            f"{task:15} {len(rates):5,} arms "
-            f"{row['own_decisions_per_s'] / 1e6:6.2f} million against "
-            f"{row['peer_decisions_per_s'] / 1e3:5.1f} thousand decisions a second: "
-            f"{row['ratio_median']:6,.0f} times (least {row['ratio_min']:,.0f})"
-        )
-    record = {
-        "command": COMMAND,
-        "commit": commit(),
-        "device": "CPU, one thread",
-        "seeds": [SEED + i for i in range(max(REPEATS.values()))],
-        "simulated": True,
-        "import_cpu_s": imports,
-        "numpy_version": version("numpy"),
-        "rows": rows,
-    }
-    path = root() / "data" / "results" / "bench" / "bandits.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=1) + "\n")
-    yield f"written: {path.relative_to(root())}"
+        rows.append(compare(task, *pairs[task], rates))
+        yield told(rows[-1])
+    seeds = range(SEED, SEED + max(REPEATS.values()))
+    yield write("bandits", rows, seeds, import_cpu_s=imports)

@@ -5,33 +5,18 @@ cells are written out step by step, so they are expected to be slower than a fus
 says by how much.
 """
 
-import json
-import time
-from importlib.metadata import version
-from statistics import median
-
 import numpy as np
 import torch
 from sklearn.linear_model import Ridge
 
-from promo_repro.demand.backtest import commit
 from promo_repro.demand.cells import Recurrent
 from promo_repro.demand.models import ridge_weights
-from promo_repro.project import root
+from tests.benchmarks.record import row, take_turns, told, write
 
 BATCH, STEPS, INPUTS, HIDDEN = 256, 28, 10, 32
 ROWS, FEATURES, PENALTY = 10_000, 30, 30.0
-REPEATS = 7
+REPEATS, CALLS = 7, 3
 SEED = 1
-COMMAND = "make bench"
-
-
-def seconds(task, repeats=3):
-    """CPU seconds of one call, mean of `repeats`."""
-    start = time.process_time()
-    for _ in range(repeats):
-        task()
-    return (time.process_time() - start) / repeats
 
 
 def cell_tasks(kind):
@@ -52,23 +37,9 @@ def ridge_tasks():
 
 
 def compare(task, size, peer, ours, theirs):
-    """One row of the result: CPU seconds of both sides and their ratio."""
-    ours(), theirs()  # warm up
-    turns = [(seconds(ours), seconds(theirs)) for _ in range(REPEATS)]
-    own, other = (median(side) for side in zip(*turns, strict=True))
-    ratios = [theirs / ours for ours, theirs in turns]
-    return {
-        "task": task,
-        "size": size,
-        "threads": 1,
-        "peer": peer,
-        "peer_version": version(peer),
-        "own_cpu_s": own,
-        "peer_cpu_s": other,
-        "ratio_median": median(ratios),
-        "ratio_min": min(ratios),
-        "repeats": REPEATS,
-    }
+    """One row of the result."""
+    *_, turns = take_turns(ours, theirs, REPEATS, CALLS)
+    return row(task, size, peer, turns)
 
 
 def run():
@@ -81,17 +52,5 @@ def run():
     ]
     size = f"{ROWS} rows, {FEATURES} features"
     rows.append(compare("pooled ridge", size, "scikit-learn", *ridge_tasks()))
-    for row in rows:
-        yield f"{row['task']:14} {row['ratio_median']:5.2f} times {row['peer']}'s speed"
-    record = {
-        "command": COMMAND,
-        "commit": commit(),
-        "device": "CPU, one thread",
-        "seeds": [SEED],
-        "simulated": True,
-        "rows": rows,
-    }
-    path = root() / "data" / "results" / "bench" / "demand.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=1) + "\n")
-    yield f"written: {path.relative_to(root())}"
+    yield from map(told, rows)
+    yield write("demand", rows, [SEED])

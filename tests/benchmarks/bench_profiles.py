@@ -6,23 +6,16 @@ average 2.5 % of them in a basket, with a few large baskets. K-means runs Lloyd'
 the same ten starts on 20,000 rows of 22 features, one start after the other in scikit-learn.
 """
 
-import json
-import time
-from importlib.metadata import version
-from statistics import median
-
 import numpy as np
 import pandas as pd
 import torch
 
 from promo_repro.profiles import kmeans
 from promo_repro.profiles.rules import frequent_itemsets
-from promo_repro.project import root
-from tests.benchmarks.bench_bandits import commit
+from tests.benchmarks.record import row, take_turns, told, write
 
 SEED = 1
 REPEATS = 5
-COMMAND = "make bench"
 SUPPORT, LONGEST = 0.02, 3
 STEPS = 30
 
@@ -34,13 +27,6 @@ def basket_table():
     size = rng.gamma(0.7, 1.4, (50_000, 1))
     chance = np.minimum(0.025 * 300 * size * popularity / popularity.sum(), 0.9)
     return rng.random((50_000, 300)) < chance
-
-
-def seconds(function):
-    """CPU seconds of a call, and its result."""
-    start = time.process_time()
-    result = function()
-    return time.process_time() - start, result
 
 
 def itemsets():
@@ -56,9 +42,7 @@ def itemsets():
     def peer():
         return apriori(frame, min_support=SUPPORT, max_len=LONGEST)
 
-    own()  # warm up
-    turns = [(seconds(own), seconds(peer)) for _ in range(REPEATS)]
-    (_, mine), (_, theirs) = turns[0]
+    mine, theirs, turns = take_turns(own, peer, REPEATS)
     peer_counts = {
         tuple(sorted(items)): round(share * len(table))
         for items, share in zip(theirs["itemsets"], theirs["support"], strict=True)
@@ -88,30 +72,10 @@ def lloyd():
             found.append(model.fit(table).inertia_)
         return np.array(found)
 
-    own()  # warm up
-    turns = [(seconds(own), seconds(peer)) for _ in range(REPEATS)]
-    (_, mine), (_, theirs) = turns[0]
+    mine, theirs, turns = take_turns(own, peer, REPEATS)
     if not np.allclose(mine, theirs, rtol=1e-4):
         raise AssertionError("the two sides reached different inertias")
     return row("K-means, ten starts", "20000 rows, 22 features, 8 clusters", "scikit-learn", turns)
-
-
-def row(task, size, peer, turns):
-    """One row of the result: CPU seconds of both sides and their ratio."""
-    pairs = [(own, theirs) for (own, _), (theirs, _) in turns]
-    ratios = [theirs / own for own, theirs in pairs]
-    return {
-        "task": task,
-        "size": size,
-        "threads": 1,
-        "peer": peer,
-        "peer_version": version(peer),
-        "own_cpu_s": median(own for own, _ in pairs),
-        "peer_cpu_s": median(theirs for _, theirs in pairs),
-        "ratio_median": median(ratios),
-        "ratio_min": min(ratios),
-        "repeats": REPEATS,
-    }
 
 
 def run():
@@ -119,22 +83,6 @@ def run():
     torch.set_num_threads(1)
     rows = []
     for benchmark in (itemsets, lloyd):
-        rows.append(found := benchmark())
-        yield (
-            f"{found['task']:20} {found['own_cpu_s']:6.2f} s against {found['peer_cpu_s']:6.2f} s "
-            f"of {found['peer']}: {found['ratio_median']:5.1f} times (least "
-            f"{found['ratio_min']:.1f})"
-        )
-    record = {
-        "command": COMMAND,
-        "commit": commit(),
-        "device": "CPU, one thread",
-        "seeds": [SEED],
-        "simulated": True,
-        "numpy_version": version("numpy"),
-        "rows": rows,
-    }
-    path = root() / "data" / "results" / "bench" / "profiles.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=1) + "\n")
-    yield f"written: {path.relative_to(root())}"
+        rows.append(benchmark())
+        yield told(rows[-1])
+    yield write("profiles", rows, [SEED])

@@ -4,19 +4,15 @@ Both sides run the same task: fifteen iterations of alternating least squares at
 hyper-parameters on simulated purchases. They take turns; each turn is timed in CPU seconds.
 """
 
-import json
 import time
-from importlib.metadata import version
-from statistics import median
 
 import numpy as np
 import torch
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from promo_repro.project import root
 from promo_repro.recommender import factorisation
-from tests.benchmarks.bench_bandits import commit
+from tests.benchmarks.record import row, told, write
 
 USERS, ITEMS, BOUGHT = 2_000, 1_800, 150
 FACTORS, REGULARISATION, ITERATIONS, REPEATS = 32, 30.0, 15, 3
@@ -68,33 +64,9 @@ def run():
     with threadpool_limits(1):
         own(confidences, 0)  # warm up
         turns = [(own(confidences, s), peer(confidences, s)) for s in range(REPEATS)]
-    ratios = [theirs[0] / ours[0] for ours, theirs in turns]
     gap = max(abs(ours[1] - theirs[1]) / theirs[1] for ours, theirs in turns)
-    row = {
-        "task": "ALS",
-        "size": f"{USERS} × {ITEMS}, {BOUGHT} purchases each, {FACTORS} factors",
-        "threads": 1,
-        "peer": "implicit",
-        "peer_version": version("implicit"),
-        "own_cpu_s": median(ours[0] for ours, _ in turns),
-        "peer_cpu_s": median(theirs[0] for _, theirs in turns),
-        "ratio_median": median(ratios),
-        "ratio_min": min(ratios),
-        "repeats": REPEATS,
-        "largest_relative_loss_gap": gap,
-    }
-    record = {
-        "command": "make bench",
-        "commit": commit(),
-        "device": "CPU, one thread",
-        "seeds": list(range(REPEATS)),
-        "simulated": True,
-        "rows": [row],
-    }
-    path = root() / "data" / "results" / "bench" / "recommender.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=1) + "\n")
-    yield (
-        f"ALS: {row['own_cpu_s']:.1f} s against {row['peer_cpu_s']:.1f} s: "
-        f"{row['ratio_median']:.2f} times; losses differ by at most {gap:.0e}"
-    )
+    size = f"{USERS} × {ITEMS}, {BOUGHT} purchases each, {FACTORS} factors"
+    pairs = [(ours[0], theirs[0]) for ours, theirs in turns]
+    rows = [row("ALS", size, "implicit", pairs, largest_relative_loss_gap=gap)]
+    yield f"{told(rows[0])}; losses differ by at most {gap:.0e}"
+    yield write("recommender", rows, range(REPEATS))

@@ -1,6 +1,7 @@
 """The project folder is found, and its files tell one story."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from promo_repro.project import root
+from promo_repro.project import commit, root
 
 LOCKED = {
     canonicalize_name(line.split("==")[0]): line.split("==")[1]
@@ -28,6 +29,24 @@ def test_a_wrong_root_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("PROMO_REPRO_ROOT", str(tmp_path))
     with pytest.raises(FileNotFoundError, match=re.escape(str(tmp_path))):
         root()
+
+
+def test_the_commit_is_unknown_outside_a_repository(monkeypatch, tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "_config.yml").touch()
+    monkeypatch.setenv("PROMO_REPRO_ROOT", str(tmp_path))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert commit() == "unknown"
+
+
+def test_the_commit_is_the_one_checked_out(monkeypatch, tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "_config.yml").touch()
+    monkeypatch.setenv("PROMO_REPRO_ROOT", str(tmp_path))
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
+    assert re.fullmatch("[0-9a-f]{4,40}", commit())
 
 
 def test_every_line_of_the_lock_pins_one_version():

@@ -4,7 +4,6 @@
 """
 
 import json
-import subprocess
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from promo_repro.datasets import complete_journey
 from promo_repro.profiles.components import standardise
 from promo_repro.profiles.features import BEHAVIOUR, RFM, household_features
 from promo_repro.profiles.structure import NULLS, null_excess, silhouette_test
-from promo_repro.project import root
+from promo_repro.project import commit, root
 
 CLUSTERS = (2, 3, 4, 5, 6, 7, 8)
 DRAWS = 99
@@ -57,11 +56,9 @@ def silhouette_rows(table, name: str, ks, draws: int, seed: int) -> list[dict]:
 def main(draws: int = DRAWS, seed: int = 0) -> None:
     shop = complete_journey.load()
     sets = feature_sets(household_features(shop.transactions, shop.products))
-    command = ["git", "-C", str(root()), "rev-parse", "--short", "HEAD"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
     record = {
         "command": "python -m promo_repro.profiles.results",
-        "commit": done.stdout.strip() or "unknown",
+        "commit": commit(),
         "device": "CPU, one thread",
         "seeds": [seed],
         "simulated": False,
