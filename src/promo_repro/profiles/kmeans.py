@@ -41,19 +41,29 @@ def _data(x, k: int) -> torch.Tensor:
 def squared_distances(x, centres):
     r""":math:`\lVert x_i - \mu_k \rVert^2`, (..., n, k), never negative.
 
-    Both are shifted by the mean of x first, so that the expanded square loses no digits.
+    One product of matrices for all starts: :math:`(x, \lVert x \rVert^2, 1) \cdot (-2\mu, 1,
+    \lVert \mu \rVert^2)`. Both are shifted by the mean of x first, so that the expanded square
+    loses no digits.
     """
     shift = x.mean(dim=0)
     x, centres = x - shift, centres - shift
-    cross = x @ centres.transpose(-1, -2)
-    norms = (x**2).sum(-1, keepdim=True) + (centres**2).sum(-1).unsqueeze(-2)
-    return (norms - 2 * cross).clamp(min=0)
+    row = torch.cat([x, (x**2).sum(-1, keepdim=True), torch.ones_like(x[..., :1])], dim=-1)
+    squares = (centres**2).sum(-1, keepdim=True)
+    centre = torch.cat([-2 * centres, torch.ones_like(squares), squares], dim=-1)
+    return (centre @ row.T).clamp_(min=0).transpose(-1, -2)
+
+
+@formula("eq-02-nearest")
+def nearest(x, centres):
+    r"""Squared distance :math:`\min_k \lVert x_i - \mu_k \rVert^2` to the nearest centre, and its
+    index, both (..., n); the first one of equally near ones."""
+    return squared_distances(x, centres).min(dim=-1)
 
 
 @formula("D5-P52", "eq-02-assign")
 def assign(x, centres):
-    """Index of the nearest centre of each row, (..., n); the first one of equally near ones."""
-    return squared_distances(x, centres).argmin(dim=-1)
+    """Index of the nearest centre of each row, (..., n)."""
+    return nearest(x, centres).indices
 
 
 @formula("D5-F11", "eq-02-centroid")
@@ -62,14 +72,14 @@ def centroids(x, labels, k: int):
 
     As printed: a cluster without a row is 0/0, and comes out as NaN.
     """
-    member = torch.nn.functional.one_hot(labels, k).to(x.dtype)
-    return member.transpose(-1, -2) @ x / member.sum(dim=-2).unsqueeze(-1)
+    member = x.new_zeros(*labels.shape[:-1], k, len(x)).scatter_(-2, labels.unsqueeze(-2), 1.0)
+    return member @ x / member.sum(dim=-1, keepdim=True)
 
 
 @formula("D5-F03", "D5-F10", "eq-02-inertia")
 def inertia(x, centres):
     r"""The objective :math:`\sum_i \min_k \lVert x_i - \mu_k \rVert^2`, (...)."""
-    return squared_distances(x, centres).min(dim=-1).values.sum(dim=-1)
+    return nearest(x, centres).values.sum(dim=-1)
 
 
 @formula("eq-02-partition-cost")
@@ -83,19 +93,18 @@ def _index(labels, x):
     return labels.unsqueeze(-1).expand(*labels.shape, x.shape[-1])
 
 
-def fill_empty(x, centres, labels):
+def fill_empty(distance, labels, k: int):
     """Labels (starts, n) in which each empty cluster got the row farthest from its own centre.
 
-    `centres` are (starts, k, p). With several empty clusters, the i-th gets the i-th farthest
-    row. The objective cannot rise.
+    `distance` (starts, n) holds the squared distances to the own centres. With several empty
+    clusters, the i-th gets the i-th farthest row. The objective cannot rise.
     """
-    k = centres.shape[-2]
-    counts = torch.nn.functional.one_hot(labels, k).sum(dim=-2)
-    start, cluster = torch.nonzero(counts == 0, as_tuple=True)
+    empty = labels.new_ones(len(labels), k).scatter_(1, labels, 0)
+    start, cluster = torch.nonzero(empty, as_tuple=True)
     if not len(start):
         return labels
-    rank = (counts == 0).cumsum(dim=-1)[start, cluster] - 1
-    far = squared_distances(x, centres).min(dim=-1).values.argsort(dim=-1, descending=True)
+    rank = empty.cumsum(dim=-1)[start, cluster] - 1
+    far = distance.argsort(dim=-1, descending=True)
     labels = labels.clone()
     labels[start, far[start, rank]] = cluster
     return labels
@@ -129,19 +138,21 @@ def lloyd(x, centres, steps: int = 300) -> Fit:
     """Lloyd's algorithm from given centres (starts, k, p), or (k, p) for one start.
 
     Assign, fill empty clusters, take means; stop when no label changes or after `steps`.
+    Each step computes the distances once, for the labels and the objective alike.
     Raises `ValueError` for NaN in x, and for more clusters than rows.
     """
     k = centres.shape[-2]
     _data(x, k)
     single = centres.ndim == 2
     centres = centres.unsqueeze(0) if single else centres
-    labels, history, converged = assign(x, centres), [inertia(x, centres)], False
+    distance, labels = nearest(x, centres)
+    history, converged = [distance.sum(dim=-1)], False
     for _ in range(steps):
-        labels = fill_empty(x, centres, labels)
-        means = centroids(x, labels, k)
+        before = fill_empty(distance, labels, k)
+        means = centroids(x, before, k)
         centres = torch.where(torch.isnan(means), centres, means)
-        history.append(inertia(x, centres))
-        before, labels = labels, assign(x, centres)
+        distance, labels = nearest(x, centres)
+        history.append(distance.sum(dim=-1))
         if converged := torch.equal(before, labels):
             break
     result = Fit(centres, labels, history[-1], torch.stack(history), converged)
