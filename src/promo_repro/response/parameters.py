@@ -90,9 +90,10 @@ class UserDistributions:
     """How customers differ, by segment, as fitted distributions; C categories.
 
     Weekly trips of a customer are Poisson with a gamma rate: `trip_mean` (3,), `trip_shape` (3,).
-    A customer buys category c at all with probability `active` (C, 3); his rate per trip is then
-    beta with parameters `rate_beta` (C, 3, 2), and his initial shares are Dirichlet with mean
-    `share_mean[c]` (3, J) and concentration `share_concentration` (C, 3).
+    A customer knows category c at all with probability `active` (C, 3); his rate of buying it per
+    trip is then beta with parameters `rate_beta` (C, 3, 2). His initial shares are
+    (1 − w) D + w m with mean m = `share_mean[c]` (3, J), D Dirichlet of mean m and concentration
+    `share_concentration` (C, 3), and weight w = `share_smoothing` (C, 3): no share is zero.
     """
 
     trip_mean: np.ndarray
@@ -101,6 +102,7 @@ class UserDistributions:
     rate_beta: np.ndarray
     share_mean: tuple[np.ndarray, ...]
     share_concentration: np.ndarray
+    share_smoothing: np.ndarray
 
     def __post_init__(self):
         c = len(self.share_mean)
@@ -113,6 +115,7 @@ class UserDistributions:
                 "active": (c, 3),
                 "rate_beta": (c, 3, 2),
                 "share_concentration": (c, 3),
+                "share_smoothing": (c, 3),
             },
         )
         shares = tuple(np.asarray(mean, dtype=float) for mean in self.share_mean)
@@ -121,6 +124,7 @@ class UserDistributions:
             if (getattr(self, name) <= 0).any():
                 raise ValueError(f"users: {name} has entries that are not positive")
         _probabilities("users", "active", self.active)
+        _probabilities("users", "share_smoothing", self.share_smoothing)
         for mean in shares:
             _probabilities("users", "share_mean", mean)
             if mean.ndim != 2 or len(mean) != 3 or not np.allclose(mean.sum(axis=1), 1):
@@ -286,6 +290,7 @@ def example() -> ResponseParameters:
             rate_beta=np.array([[[2.0, 18.0]] * 3, [[2.0, 12.0]] * 3]),
             share_mean=(np.tile([0.4, 0.3, 0.2, 0.1], (3, 1)), np.tile([0.5, 0.3, 0.2], (3, 1))),
             share_concentration=np.array([[2.0, 3.0, 4.0], [2.0, 3.0, 4.0]]),
+            share_smoothing=np.full((2, 3), 0.2),
         ),
         deals=Deals(
             share=np.array([0.3, 0.4]),
