@@ -1,0 +1,19 @@
+"""Simulator room: a shop that answers. Batched, addressed randomness, an exact optimum."""
+
+from promo_repro.simulator import dynamic_programming, worlds
+from promo_repro.simulator.shop import ArrayShop, Shop
+from promo_repro.simulator.streams import Stream, key_of
+from promo_repro.simulator.world import MENU, NOTHING, Promotion, World
+
+__all__ = [
+    "MENU",
+    "NOTHING",
+    "ArrayShop",
+    "Promotion",
+    "Shop",
+    "Stream",
+    "World",
+    "dynamic_programming",
+    "key_of",
+    "worlds",
+]
