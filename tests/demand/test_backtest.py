@@ -114,8 +114,11 @@ def test_forecasts_with_plan_and_blend(weekly):
 
 
 def test_every_task_names_its_methods():
-    assert {"seasonal naive", "ARIMA", "GRU, seed 2"} <= set(bt.methods("daily"))
-    assert "ARIMA" not in bt.methods("product")
+    for task in bt.TASKS:
+        assert {"naive", "ETS", "Theta", "ARIMA", "LSTM, seed 0", "GRU, seed 2"} <= set(
+            bt.methods(task)
+        )
+        assert ("seasonal naive" in bt.methods(task)) == (task == "daily")
 
 
 def test_results_come_back_as_written(weekly, tmp_path):
@@ -125,6 +128,7 @@ def test_results_come_back_as_written(weekly, tmp_path):
     assert back["naive"].absolute == pytest.approx(losses["naive"].absolute, rel=1e-6)
     record = json.loads((tmp_path / "synthetic.json").read_text())
     assert set(record) >= {"command", "commit", "device", "seeds", "simulated", "rows"}
+    assert record["command"].endswith("backtest synthetic")
     assert {row["metric"] for row in record["rows"]} == {
         "MASE", "WAPE", "quantile loss", "coverage of 80 %"
     }  # fmt: skip
@@ -133,7 +137,7 @@ def test_results_come_back_as_written(weekly, tmp_path):
 
 
 def test_run_scores_every_method(weekly, monkeypatch):
-    monkeypatch.setattr(bt, "methods", lambda task: {"naive": baselines.naive})
+    monkeypatch.setattr(bt, "methods", lambda task, device: {"naive": baselines.naive})
     panel = replace(weekly, name="synthetic")
     assert bt.run(panel)["naive"].absolute == pytest.approx(
         bt.backtest(baselines.naive, panel).absolute

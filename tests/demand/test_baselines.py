@@ -79,6 +79,12 @@ def test_library_models_find_the_level_and_fall_back(rng, name):
     assert short == pytest.approx(np.broadcast_to(noisy[0, 8], short.shape))
 
 
+def test_a_level_needs_no_differences_and_a_walk_one(rng):
+    noise = rng.normal(size=60)
+    assert b.differences(noise) == 0
+    assert b.differences(noise.cumsum() + np.arange(60)) == 1
+
+
 @pytest.mark.parametrize("name", ["ets", "theta"])
 def test_library_models_see_the_season(daily, name):
     origin = daily.origins[-1]

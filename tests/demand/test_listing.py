@@ -79,7 +79,6 @@ def test_history_has_no_weight_as_printed():
 
 
 def test_rows_and_cuts():
-    assert li.second_fit_gap(800) == 1
     assert li.alignment(10) == 1
     assert li.alignment(10, 3) == 3
     assert li.rows_after_cuts(10) == 8
@@ -132,11 +131,21 @@ def test_work_by_hand():
     assert li.ridge_work(1, 1) == 2
     assert li.ridge_work(10, 2) == 43
     assert li.work_ratio(10, 3, 2, 5, 3) == 10_800 / 99
-    for bad in ((0, 1, 1, 1), (1, 1, 1, 0)):
+    assert li.training_work(10, 3, 2, 5, 7) == 3 * 5 * 10 * 3 * 4 * 2 * 9
+    for bad in ((0, 1, 1, 1), (1, 1, 1, 0), (1, 1, 1, 1, 0)):
         with pytest.raises(ValueError, match="at least one"):
             li.training_work(*bad)
     with pytest.raises(ValueError, match="at least one"):
         li.ridge_work(0, 1)
+
+
+def test_labels_teach_the_past_and_rewards_the_best():
+    shares, rewards = [0.7, 0.2, 0.1], [0.0, 1.0, 5.0]
+    assert li.taught_policy(shares, rewards, "labels") == pytest.approx(shares, abs=1e-3)
+    assert li.taught_policy(shares, rewards[::-1], "labels") == pytest.approx(shares, abs=1e-3)
+    assert li.taught_policy(shares, rewards, "reward")[2] > 0.99
+    with pytest.raises(ValueError, match="by is 'hope'"):
+        li.taught_policy(shares, rewards, "hope")
 
 
 def test_the_program_fails_step_by_step(table):

@@ -45,7 +45,7 @@ def test_weekly_categories(journey):
 
 
 def test_product_weeks(journey):
-    panel = panels.product_weeks(journey, weeks_sold=20, least_units=50, every=1)
+    panel = panels.product_weeks(journey, weeks_sold=20, least_units=50)
     assert panel.plan.shape == (*panel.units.shape, 3)
     assert (panel.plan[..., 0] <= 1e-12).all()
     assert ((panel.plan[..., 1:] >= 0) & (panel.plan[..., 1:] <= 1)).all()
@@ -53,8 +53,11 @@ def test_product_weeks(journey):
     assert panel.units[0].sum() == units_of(
         journey, f"WHERE product_id = {row} AND week BETWEEN 2 AND 52"
     )
-    third = panels.product_weeks(journey, weeks_sold=20, least_units=50)
-    assert third.series == panel.series[::3]
+    past = panel.units[:, :31]
+    least = np.sort(past.sum(axis=1))[8]
+    fewer = panels.product_weeks(journey, weeks_sold=20, least_units=least)
+    assert (fewer.units[:, :31].sum(axis=1) >= least).all()
+    assert len(fewer.series) == (past.sum(axis=1) >= least).sum() < len(panel.series)
 
 
 def test_what_comes_after_the_first_origin_does_not_choose_the_series(journey):

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from promo_repro.demand import backtest, models, studies
+from promo_repro.demand import backtest, baselines, models, studies
+from tests.demand.conftest import panel_of
 
 
 def test_saving_by_hand():
@@ -37,12 +38,6 @@ def test_a_frozen_model_equals_the_refitted_one_at_its_own_origin(weekly):
     assert (kept[1] != refitted[1]).any()
     everything = studies.trained_on(weekly, range(12))
     assert everything == pytest.approx(refitted)
-
-
-def test_weekly_origins(weekly):
-    task = studies.with_weekly_origins(weekly)
-    assert task.origins == tuple(range(32, 37))
-    assert studies.with_weekly_origins(weekly, 35).origins == (35, 36)
 
 
 def test_damage_and_repair(weekly):
@@ -132,8 +127,6 @@ def test_costs_and_service():
     assert studies.pooled_cost([[2, 0]], [[1, 4]], 3, 0.5).tolist() == [[6.5, 2]]
     value, low, high = studies.served([[1, 1]], [[4, 4]])
     assert (value, low, high) == (0.75, 0.75, 0.75)
-    stock = studies.orders_as_forecast(np.array([[3.0, 3.0]]), np.array([[5.0, 1.0]]))
-    assert (stock.missed[0], stock.left[0]) == (2, 2)
 
 
 def test_augmented_windows_keep_the_originals(weekly):
@@ -177,6 +170,62 @@ def test_concentration_by_hand():
     assert studies.concentration([[0.5, 0.0]], 0.5) == 1
 
 
-def test_a_forest_keeps_more_numbers_with_more_trees(weekly):
-    one, ten = (studies.forest_to_net(weekly, 30, trees) for trees in (1, 10))
-    assert 0 < one < ten
+def test_ends_of_several_intervals(rng):
+    a, b = rng.uniform(1, 2, (2, 5, 30))
+    assert studies.lower_ends((a, b), (b, a)) == (
+        studies.saved_share(a, b), studies.saved_share(b, a)
+    )  # fmt: skip
+    assert studies.upper_ends((a, b), (b, b)) == (studies.saved_at_most(a, b), 0)
+    with pytest.raises(ValueError, match="shorter"):
+        studies.lower_ends((a, b), (a,))
+
+
+def test_best_rule_is_a_rule():
+    losses = {name: np.full((2, 3), size) for name, size in (("mean", 3), ("naive", 2), ("GRU", 1))}
+    assert studies.best_rule(losses) == "naive"
+    assert studies.best_rule({**losses, "seasonal naive": np.zeros((2, 3))}) == "seasonal naive"
+
+
+def test_copies_by_draw(weekly):
+    assert studies.copied(weekly, 0.0, 2) == pytest.approx(studies.refitted(weekly))
+    once = [studies.learnt_from(weekly, studies.damaged(weekly, 0.3, 2.0, k)) for k in (0, 1)]
+    assert studies.copied(weekly, 0.3, 2) == pytest.approx(np.mean(once, axis=0))
+    assert (once[0] != once[1]).any()
+
+
+def test_blend_of_one_and_of_two(weekly):
+    ridge, naive = models.ridge(), baselines.naive
+    assert studies.blended(weekly, [ridge]) == pytest.approx(studies.refitted(weekly))
+    middle = (ridge(weekly, 32) + naive(weekly, 32))[..., baselines.MEDIAN] / 2
+    expected = np.abs(weekly.actual(32) - middle).mean(axis=1) / backtest.scales(weekly)[0]
+    assert studies.blended(weekly, [ridge, naive])[0] == pytest.approx(expected)
+
+
+def test_lower_prices_raise_demand_where_demand_falls_with_price(rng):
+    price = rng.choice([0.0, -0.3], (400, 40), p=[0.7, 0.3])
+    units = rng.poisson(rng.uniform(50, 200, (400, 1)) * np.exp(-2 * price))
+    panel = panel_of(units, plan=price[:, :, None])
+    assert studies.demand_raised(panel, 0.0) == 0
+    # An elasticity of -2: a fall by a tenth is a rise by 0.9 ** -2 - 1, shrunken a little.
+    assert 0.1 < studies.demand_raised(panel, 0.1) < 0.9**-2 - 1
+    for deeper in (-0.1, 1.0):
+        with pytest.raises(ValueError, match="deeper is"):
+            studies.demand_raised(panel, deeper)
+
+
+def test_burdens_by_hand(weekly):
+    lstm = studies.burden_of_lstm(weekly, 30)
+    windows = 12 * len(models.training_windows(weekly, 30, 12).ends)
+    step = 4 * 32 * (32 + 3)  # units: 32; inputs: sales, calendar and deal
+    assert lstm.training == 3 * 20 * windows * 12 * step
+    assert lstm.forecast == 12 * step
+    assert lstm.stored > step
+    ridge = studies.burden_of_ridge(weekly, 30)
+    features = 12 + 2 + 2 + 2 + 1
+    assert ridge.forecast == ridge.stored == 4 * features
+    assert ridge.training == 4 * (windows * features**2 + -(-(features**3) // 3))
+    one, ten = (studies.burden_of_forest(weekly, 30, trees) for trees in (1, 10))
+    assert all(0 < a < b for a, b in zip(one, ten, strict=True))
+    assert one.forecast < 4 * one.stored / 3
+    assert studies.times_lighter(weekly, 30, "LSTM") == (1, 1, 1)
+    assert studies.times_lighter(weekly, 30, "ridge").forecast == 12 * step / (4 * features)

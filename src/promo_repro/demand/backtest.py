@@ -1,8 +1,9 @@
 """Rolling-origin back-test: the same origins, windows and scores for every method.
 
-`python -m promo_repro.demand.backtest` makes the full results (about eight minutes on one
-core) and writes them to `data/results/04_demand/`: scores with intervals as JSON, and the losses
-by origin and series, from which paired intervals are made, as compressed NumPy arrays.
+`python -m promo_repro.demand.backtest daily category product` makes the full results (about
+fifteen minutes on one core) and writes them to `data/results/04_demand/`: scores with intervals as
+JSON, and the losses by origin and series, from which paired intervals are made, as compressed NumPy
+arrays.
 """
 
 import argparse
@@ -129,28 +130,26 @@ def mean_difference(a, b, seed: int = 0) -> tuple[float, float, float]:
 EVERY = {"daily": 3, "category": 1, "product": 1}  # how many periods lie between training windows
 
 
-def methods(task: str) -> dict[str, Forecaster]:
-    """Return every method of a task by name; nets come once a seed, as "GRU, seed 0".
-
-    At product level ETS stands for the models that are fitted series by series.
-    """
+def methods(task: str, device: str = "cpu") -> dict[str, Forecaster]:
+    """Return every method of a task by name; nets come once a seed, as "GRU, seed 0"."""
     every = EVERY[task]
     found = {
         "naive": baselines.naive,
         "mean": baselines.overall_mean,
         "average of 4 seasons": baselines.average,
         "ETS": baselines.ets,
+        "Theta": baselines.theta,
+        "ARIMA": baselines.arima,
         "ridge AR": models.ridge(),
         "boosting": models.boosting(every=every),
         "random forest": models.forest(every=every),
     }
     if task == "daily":
         found = {"seasonal naive": baselines.last_season} | found
-    if task != "product":
-        found |= {"Theta": baselines.theta, "ARIMA": baselines.arima}
     for kind in ("lstm", "gru"):
         for seed in SEEDS:
-            found[f"{kind.upper()}, seed {seed}"] = models.recurrent(kind, seed, every=every)
+            net = models.recurrent(kind, seed, device=device, every=every)
+            found[f"{kind.upper()}, seed {seed}"] = net
     return found
 
 
@@ -181,12 +180,12 @@ def forecasts(panel: Panel, wanted: Mapping[str, Forecaster]) -> dict[str, np.nd
     return made
 
 
-def run(panel: Panel) -> dict[str, Losses]:
-    """Back-test every method of the task, the nets once a seed."""
+def run(panel: Panel, device: str = "cpu") -> dict[str, Losses]:
+    """Back-test every method of the task, the nets once a seed and on `device`."""
     actual = [panel.actual(o) for o in panel.origins]
     return {
         name: Losses.join([Losses.of(y, q) for y, q in zip(actual, quantiles, strict=True)])
-        for name, quantiles in forecasts(panel, methods(panel.name)).items()
+        for name, quantiles in forecasts(panel, methods(panel.name, device)).items()
     }
 
 
@@ -221,7 +220,7 @@ def save(panel: Panel, losses: Mapping[str, Losses], folder: Path | None = None)
     folder = root() / FOLDER if folder is None else folder
     folder.mkdir(parents=True, exist_ok=True)
     record = {
-        "command": "python -m promo_repro.demand.backtest",
+        "command": f"python -m promo_repro.demand.backtest {panel.name}",
         "commit": commit(),
         "device": "CPU, one thread",
         "seeds": list(SEEDS),

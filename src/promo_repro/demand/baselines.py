@@ -7,6 +7,7 @@ units from `origin` on.
 
 import warnings
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from scipy.stats import norm
 from statsmodels.tsa.arima.model import ARIMA
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 from statsmodels.tsa.forecasting.theta import ThetaModel
+from statsmodels.tsa.stattools import kpss
 
 from promo_repro.claims import formula
 from promo_repro.demand.metrics import LEVELS
@@ -138,16 +140,19 @@ def _ets(series, horizon, season):
     return np.asarray(ahead.predicted_mean), np.sqrt(np.asarray(ahead.forecast_variance))
 
 
-WEEKLY_ORDERS = ((0, 1, 1), (1, 0, 0), (1, 0, 1))
-SEASONAL_ORDERS = (((1, 0, 1), (0, 1, 1)),)
+def differences(series) -> int:
+    """Return 1 if the KPSS test rejects a constant level of the series (T,) at 5 %, else 0."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of p-values outside the table, which are not used
+        statistic, _, _, critical = kpss(series, regression="c", nlags="auto")
+    return int(statistic > critical["5%"])
 
 
 def _arima(series, horizon, season):
-    if season > 1:
-        orders = [(order, (*seasonal, season)) for order, seasonal in SEASONAL_ORDERS]
-    else:
-        orders = [(order, (0, 0, 0, 0)) for order in WEEKLY_ORDERS]
-    fit = _best([(ARIMA(series, order=o, seasonal_order=s), {}) for o, s in orders])
+    # Criteria of likelihoods compare only among equal numbers of differences: d is tested first.
+    d, seasonal = (0, (0, 1, 1, season)) if season > 1 else (differences(series), (0, 0, 0, 0))
+    orders = [(p, d, q) for p, q in product(range(3), repeat=2) if p + q <= 2]
+    fit = _best([(ARIMA(series, order=order, seasonal_order=seasonal), {}) for order in orders])
     ahead = fit.get_forecast(horizon)
     return np.asarray(ahead.predicted_mean), np.asarray(ahead.se_mean)
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from promo_repro.claims import formula
 
@@ -46,15 +47,14 @@ def gru_cell(x: Tensor, h: Tensor, p: CellParameters) -> Tensor:
     This is the variant of cuDNN, which resets after the product with U.
     """
     size = h.shape[-1]
-    left = x @ p.W.mT + p.b
-    right = h @ p.U.mT + p.b_u
+    left, right = linear(x, p.W, p.b), linear(h, p.U, p.b_u)
     r, z = torch.sigmoid((left + right)[..., : 2 * size]).chunk(2, dim=-1)
     n = torch.tanh(left[..., 2 * size :] + r * right[..., 2 * size :])
-    return (1 - z) * n + z * h
+    return torch.lerp(n, h, z)
 
 
 def _gates(x, h, p):
-    return x @ p.W.mT + p.b + h @ p.U.mT + p.b_u
+    return linear(x, p.W, p.b) + linear(h, p.U, p.b_u)
 
 
 @formula("eq-04-carousel")

@@ -128,12 +128,6 @@ def weight_of_later_columns(columns: int = 3, output: int = 0) -> float:
     return float(gradient[output + 1 :].sum() / gradient.sum())
 
 
-def second_fit_gap(rows: int, first_cut: int = 1) -> int:
-    """Return by how many rows inputs and targets of the second training differ in number."""
-    table = np.arange(rows)[: rows - first_cut]
-    return len(table) - len(table[1:])
-
-
 def alignment(rows: int, offset: int = 1) -> int:
     """Return how many rows the target lies ahead of its input when rows are paired as printed."""
     table = np.arange(rows)
@@ -234,14 +228,14 @@ def statements(function: Callable) -> int:
 
 
 @formula("eq-04-training-work")
-def training_work(rows: int, steps: int, units: int, epochs: int) -> int:
-    """Multiplications to train an LSTM of scalar inputs: forward and twice that backward.
+def training_work(rows: int, steps: int, units: int, epochs: int, inputs: int = 1) -> int:
+    """Multiplications to train an LSTM of d inputs a step: forward and twice that backward.
 
-    3 · epochs · rows · steps · 4u(u + 1). Raises `ValueError` for a size below one.
+    3 · epochs · rows · steps · 4u(u + d). Raises `ValueError` for a size below one.
     """
-    if min(rows, steps, units, epochs) < 1:
+    if min(rows, steps, units, epochs, inputs) < 1:
         raise ValueError("all sizes must be at least one")
-    return 3 * epochs * rows * steps * 4 * units * (units + 1)
+    return 3 * epochs * rows * steps * 4 * units * (units + inputs)
 
 
 @formula("eq-04-ridge-work")
@@ -255,6 +249,29 @@ def ridge_work(rows: int, features: int) -> int:
 def work_ratio(rows: int, steps: int, units: int, epochs: int, features: int) -> float:
     """Return how many times the work of a ridge regression the training of the net takes."""
     return training_work(rows, steps, units, epochs) / ridge_work(rows, features)
+
+
+def taught_policy(shares, rewards, by: str, steps: int = 300) -> np.ndarray:
+    """Train a softmax over offers (K,) and return its probabilities (K,).
+
+    `shares` are how often each offer was made in the records, `rewards` what each earns. `by` is
+    "labels", the categorical cross-entropy on the offers of the records as D2 has it, or "reward",
+    the expected reward, as reinforcement learning has it. Raises `ValueError` for another.
+    """
+    shares, rewards = (torch.as_tensor(x, dtype=torch.float64) for x in (shares, rewards))
+    losses = {
+        "labels": lambda log_p: -(shares * log_p).sum(),
+        "reward": lambda log_p: -(rewards * log_p.exp()).sum(),
+    }
+    if by not in losses:
+        raise ValueError(f"by is {by!r}; choose 'labels' or 'reward'")
+    logits = nn.Parameter(torch.zeros_like(shares))
+    optimiser = torch.optim.Adam([logits], lr=0.1)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        losses[by](logits.log_softmax(0)).backward()
+        optimiser.step()
+    return logits.softmax(0).detach().numpy()
 
 
 class RunningError:

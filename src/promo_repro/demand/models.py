@@ -44,7 +44,7 @@ def ridge_weights(features, target, penalty: float, weights=None) -> np.ndarray:
     return np.linalg.solve(gram, np.swapaxes(weighted, -1, -2) @ y)
 
 
-def _ridge_features(w: Windows, h: int) -> np.ndarray:
+def linear_features(w: Windows, h: int) -> np.ndarray:
     """Return what the linear model of horizon h sees: (n · w, k).
 
     The context, what is known of the target period and of the last period, the mean of what is
@@ -68,7 +68,7 @@ class LinearModel:
     def forecast(self, panel: Panel, origin: int) -> np.ndarray:
         """Return quantiles in units, (n, H, Q); they come from the training residuals."""
         now = forecast_windows(panel, origin, context_of(panel))
-        z = np.stack([_ridge_features(now, h) @ b for h, b in enumerate(self.beta)], axis=-1)
+        z = np.stack([linear_features(now, h) @ b for h, b in enumerate(self.beta)], axis=-1)
         point = to_units(z[..., None], now.level[:, 0])[..., 0]
         if len(self.residuals) != len(panel.units):  # other series: one common spread
             pooled = self.residuals.reshape(1, -1, panel.horizon)
@@ -86,7 +86,7 @@ def train_linear(panel: Panel, origin: int, penalty: float = 30.0, weights=None)
     weight = np.ones(train.level.shape) if weights is None else weights(train)
     beta, residuals = [], []
     for h in range(panel.horizon):
-        x, y = _ridge_features(train, h), train.target[:, :, h].reshape(-1, 1)
+        x, y = linear_features(train, h), train.target[:, :, h].reshape(-1, 1)
         beta.append(ridge_weights(x, y, penalty, weight.ravel())[:, 0])
         residuals.append((y[:, 0] - x @ beta[-1]).reshape(train.level.shape))
     used = (weight > 0).any(axis=0)

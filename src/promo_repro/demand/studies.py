@@ -6,8 +6,9 @@ compared pairwise with `saved_share`. Drift and damaged records are planted, whi
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,8 +16,8 @@ import torch
 from promo_repro.claims import formula
 from promo_repro.datasets import complete_journey
 from promo_repro.demand import backtest, models, panels
-from promo_repro.demand.baselines import MEDIAN
-from promo_repro.demand.inventory import Stock
+from promo_repro.demand.baselines import MEDIAN, Forecaster
+from promo_repro.demand.listing import ridge_work, training_work
 from promo_repro.demand.panels import Panel
 from promo_repro.demand.windows import Windows, training_windows
 from promo_repro.project import root
@@ -41,6 +42,26 @@ def saving(reference, candidate, seed: int = 0) -> tuple[float, float, float]:
     return backtest.ratio_interval(np.subtract(reference, candidate), reference, seed)
 
 
+def lower_ends(references: Sequence, candidates: Sequence, seed: int = 0) -> tuple[float, ...]:
+    """`saved_share` of each candidate against the reference at the same place."""
+    pairs = zip(references, candidates, strict=True)
+    return tuple(saved_share(reference, candidate, seed) for reference, candidate in pairs)
+
+
+def upper_ends(references: Sequence, candidates: Sequence, seed: int = 0) -> tuple[float, ...]:
+    """`saved_at_most` of each candidate against the reference at the same place."""
+    pairs = zip(references, candidates, strict=True)
+    return tuple(saved_at_most(reference, candidate, seed) for reference, candidate in pairs)
+
+
+RULES = ("naive", "seasonal naive", "mean", "average of 4 seasons")
+
+
+def best_rule(losses: Mapping[str, np.ndarray]) -> str:
+    """Name the rule without a model, one of `RULES`, that lost least over all cells."""
+    return min((rule for rule in RULES if rule in losses), key=lambda rule: losses[rule].mean())
+
+
 def level_of_error(absolute, demand, seed: int = 0) -> tuple[float, float]:
     """Ends of the 95 % interval of absolute errors over demand, both (origins, series)."""
     return backtest.ratio_interval(absolute, demand, seed)[1:]
@@ -52,13 +73,6 @@ def scaled_errors(panel: Panel, forecast: Callable[[int], np.ndarray]) -> np.nda
         [np.abs(panel.actual(o) - forecast(o)[..., MEDIAN]).mean(axis=1) for o in panel.origins]
     )
     return errors / backtest.scales(panel)
-
-
-def with_weekly_origins(panel: Panel, first: int | None = None) -> Panel:
-    """Return the task with a one-period origin after every period from the first origin on."""
-    start = panel.origins[0] if first is None else first
-    last = panel.units.shape[1] - panel.horizon
-    return replace(panel, origins=tuple(range(start, last + 1)))
 
 
 def refitted(panel: Panel, **options) -> np.ndarray:
@@ -107,6 +121,40 @@ def clipped(panel: Panel, factor: float = 4.0, window: int = 8) -> Panel:
 def learnt_from(clean: Panel, records: Panel) -> np.ndarray:
     """Errors against the clean units of a linear model that saw the units of `records` only."""
     return scaled_errors(clean, lambda o: models.train_linear(records, o).forecast(records, o))
+
+
+def copied(panel: Panel, share: float, draws: int = 3) -> np.ndarray:
+    """Errors on true units after learning from records with this share of weeks counted twice.
+
+    Mean over `draws` of which weeks these are.
+    """
+    return np.mean(
+        [learnt_from(panel, damaged(panel, share, 2.0, draw)) for draw in range(draws)], axis=0
+    )
+
+
+def blended(panel: Panel, members: Sequence[Forecaster]) -> np.ndarray:
+    """Errors of the mean of the members' quantiles."""
+    return scaled_errors(panel, lambda o: np.mean([member(panel, o) for member in members], axis=0))
+
+
+def demand_raised(panel: Panel, deeper: float, seed: int = 0) -> float:
+    """Lower end of the 95 % interval of the rise of forecast demand under lower planned prices.
+
+    The linear model with the plan forecasts twice: with the prices as planned, and with the prices
+    of the periods ahead lowered by the share `deeper`. The first column of the plan is the log
+    price ratio. Raises `ValueError` unless 0 <= deeper < 1.
+    """
+    if not 0 <= deeper < 1:
+        raise ValueError(f"deeper is {deeper}; a price falls by a share from 0 to below 1")
+    planned, lowered = [], []
+    for origin in panel.origins:
+        model = models.train_linear(panel, origin)
+        plan = panel.plan.copy()
+        plan[:, origin : origin + panel.horizon, 0] += np.log1p(-deeper)
+        for made, task in ((planned, panel), (lowered, replace(panel, plan=plan))):
+            made.append(model.forecast(task, origin)[..., MEDIAN].sum(axis=1))
+    return backtest.ratio_interval(np.subtract(lowered, planned), planned, seed)[1]
 
 
 def raw_scale(panel: Panel, penalty: float = 30.0) -> np.ndarray:
@@ -257,13 +305,6 @@ def served(missed, demand, seed: int = 0) -> tuple[float, float, float]:
     return backtest.ratio_interval(demand - missed, demand, seed)
 
 
-def orders_as_forecast(forecast: np.ndarray, actual: np.ndarray) -> Stock:
-    """Return what is missed and left if each order is the point forecast, (n, H)."""
-    return Stock(
-        np.maximum(actual - forecast, 0).sum(axis=1), np.maximum(forecast - actual, 0).sum(axis=1)
-    )
-
-
 def dirt_ratio(raw, clean, origins: Sequence[int], horizon: int = 4) -> float:
     """How many times the error grows when forecasts of `clean` are made from `raw` records.
 
@@ -294,15 +335,64 @@ def concentration(losses, part: float = 0.1) -> float:
     return float(by_series[: max(1, round(part * len(by_series)))].sum() / by_series.sum())
 
 
-def forest_to_net(panel: Panel, origin: int, trees: int = 30, kind: str = "lstm") -> float:
-    """Numbers that a trained forest keeps (three a node), over the parameters of the net."""
+class Burden(NamedTuple):
+    """Operations to train a model, operations to forecast one series, and numbers to store."""
+
+    training: float
+    forecast: float
+    stored: float
+
+
+def burden_of_lstm(panel: Panel, origin: int) -> Burden:
+    """Multiplications of the recurrence alone, as if the head cost nothing; all its numbers."""
+    w = training_windows(panel, origin, models.context_of(panel))
+    how = models.Training()
+    sizes = (w.context.shape[2], how.hidden)
+    inputs = 1 + w.seen.shape[3]
+    net = models.net_for("lstm", panel, how, 0)
+    return Burden(
+        training_work(w.level.size, *sizes, how.epochs, inputs),
+        training_work(1, *sizes, 1, inputs) / 3,
+        sum(p.numel() for p in net.parameters()),
+    )
+
+
+def burden_of_ridge(panel: Panel, origin: int) -> Burden:
+    """Multiplications of the normal equations and of one forecast; one weight a feature."""
+    w = training_windows(panel, origin, models.context_of(panel))
+    rows, features = models.linear_features(w, 0).shape
+    weights = panel.horizon * features
+    return Burden(panel.horizon * ridge_work(rows, features), weights, weights)
+
+
+def burden_of_forest(panel: Panel, origin: int, trees: int = 30) -> Burden:
+    """Comparisons to sort the rows of each node by each feature tried, and on the way to a leaf.
+
+    A node keeps three numbers: feature, threshold and value.
+    """
     w = training_windows(panel, origin, models.context_of(panel))
     forest = models.forest(trees).make(0.5)
     x = models.tree_features(panel, w)
-    forest.fit(x.reshape(-1, x.shape[-1]), w.target.reshape(-1))
-    nodes = sum(tree.tree_.node_count for tree in forest.estimators_)
-    net = models.net_for(kind, panel, models.Training(), 0)
-    return 3 * nodes / sum(p.numel() for p in net.parameters())
+    rows = x.reshape(-1, x.shape[-1])
+    forest.fit(rows, w.target.reshape(-1))
+    grown = [tree.tree_ for tree in forest.estimators_]
+    sizes = np.concatenate([t.n_node_samples[t.children_left >= 0] for t in grown])
+    tried = int(forest.max_features * rows.shape[1])
+    visited = forest.decision_path(rows)[0].sum() / len(rows) - trees
+    return Burden(
+        float(tried * (sizes * np.log2(sizes)).sum()),
+        float(panel.horizon * visited),
+        3 * sum(t.node_count for t in grown),
+    )
+
+
+BURDENS = {"LSTM": burden_of_lstm, "ridge": burden_of_ridge, "forest": burden_of_forest}
+
+
+def times_lighter(panel: Panel, origin: int, model: str) -> Burden:
+    """How many times the burden of the LSTM that of a `model` of `BURDENS` is contained in."""
+    heavy, light = burden_of_lstm(panel, origin), BURDENS[model](panel, origin)
+    return Burden(*(a / b for a, b in zip(heavy, light, strict=True)))
 
 
 # Studies of nets: several seeds, made once and committed.
