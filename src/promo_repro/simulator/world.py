@@ -187,9 +187,7 @@ class World:
         if self.weeks < 1 or not 0 <= self.discount <= 1:
             raise ValueError(f"{self.name}: weeks must be positive and discount within [0, 1]")
         if not self.promotions or self.promotions[0].wear or self.promotions[0].depth:
-            raise ValueError(
-                f"{self.name}: the first promotion must offer nothing"
-            )
+            raise ValueError(f"{self.name}: the first promotion must offer nothing")
 
     # Levels ------------------------------------------------------------------------------------
 
@@ -348,24 +346,37 @@ class World:
             )
         return given.reshape(len(self.weight), self.levels, *given.shape[1:])
 
+    def _earned(self, policy, weeks=None):
+        """Value of a policy by type and level from the start of a customer of each type, (T,)."""
+        problem = self.type_rewards, self.type_transitions, policy
+        if weeks is None and self.horizon:
+            weeks = self.weeks
+        if weeks is None:
+            return dp.policy_value(*problem, self.discount)[:, 0]
+        return dp.finite_policy_value(*problem, weeks, self.discount)[:, 0]
+
     def policy_value(self, policy, weeks=None):
         """Expected discounted profit per customer from the start, in closed form.
 
         `policy` is (S,) actions or (S, A) probabilities; `weeks` counts only the first weeks.
         """
-        problem = self.type_rewards, self.type_transitions, self._by_type(policy)
-        if weeks is None and self.horizon:
-            weeks = self.weeks
-        if weeks is None:
-            value = dp.policy_value(*problem, self.discount)
-        else:
-            value = dp.finite_policy_value(*problem, weeks, self.discount)
-        return float(self.weight @ value[:, 0])
+        return float(self.weight @ self._earned(self._by_type(policy), weeks))
 
     @cached_property
     def optimum(self):
         """The stationary optimum: policy (T, L), value (T, L) and Q (T, L, A)."""
+        if self.horizon:
+            raise ValueError(
+                f"{self.name}: the weeks left decide as well; use weekly_optimum, or a world "
+                "with horizon=False"
+            )
         return dp.optimum(self.type_rewards, self.type_transitions, self.discount)
+
+    @cached_property
+    def weekly_optimum(self):
+        """The optimum for an episode of `weeks`: policy (weeks, T, L), value and Q by week."""
+        problem = self.type_rewards, self.type_transitions
+        return dp.finite_optimum(*problem, self.weeks, self.discount)
 
     @property
     def optimal_policy(self):
@@ -374,12 +385,8 @@ class World:
 
     def optimal_value(self):
         """Expected discounted profit per customer of the best policy, from the start."""
-        if self.horizon:
-            best = dp.finite_optimum(
-                self.type_rewards, self.type_transitions, self.weeks, self.discount
-            )
-            return float(self.weight @ best.value[0][:, 0])
-        return float(self.weight @ self.optimum.value[:, 0])
+        value = self.weekly_optimum.value[0] if self.horizon else self.optimum.value
+        return float(self.weight @ value[:, 0])
 
     def standard_policies(self):
         """The policies that every learner is compared with, name → (S,) or (S, A).
@@ -388,16 +395,8 @@ class World:
         `segment-best` the best constant promotion of each type; `myopic` maximises this week's
         profit in each state; `random` draws from the menu.
         """
-        constant = np.stack(
-            [np.full((len(self.weight), self.levels), a) for a in range(self.actions)]
-        )
-        problem = self.type_rewards, self.type_transitions
-        if self.horizon:
-            values = [dp.finite_policy_value(*problem, c, self.weeks, self.discount)
-                      for c in constant]  # fmt: skip
-        else:
-            values = [dp.policy_value(*problem, c, self.discount) for c in constant]
-        earned = np.stack(values)[..., 0]  # (A, T), from the start
+        everywhere = np.ones((len(self.weight), self.levels), int)
+        earned = np.stack([self._earned(a * everywhere) for a in range(self.actions)])  # (A, T)
         best = (earned @ self.weight).argmax()
         return {
             "none": np.zeros(self.states, int),
