@@ -11,6 +11,7 @@ import numpy as np
 from promo_repro.claims import formula
 from promo_repro.response.checks import as_fractions, as_prices, as_reals
 from promo_repro.response.inference import clustered_covariance
+from promo_repro.response.newton import maximise
 from promo_repro.response.parameters import SEGMENTS, CategoryResponse
 
 
@@ -138,35 +139,25 @@ class LogitFit:
         return np.sqrt(np.diag(self.covariance))
 
 
-def fit(data: Choices, tolerance: float = 1e-9, most_steps: int = 60) -> LogitFit:
-    """Maximise the likelihood by Newton's method with step halving.
+def fit(data: Choices) -> LogitFit:
+    """Maximise the likelihood of the choices.
 
     The log-likelihood is concave, so the maximum is the only one. Raises `ValueError` if a feature
-    does not vary, and `RuntimeError` if no maximum exists (a product that is never chosen).
+    does not vary or an alternative is never chosen: then no maximum exists.
     """
     j, k = data.features.shape[1:]
     if (np.ptp(data.features.reshape(-1, k), axis=0) == 0).any():
         raise ValueError("a feature has zero variance: its slope is not identified; remove it")
-    vector = np.zeros(j + k)
-    value = log_likelihoods(vector, data).sum()
-    for _ in range(most_steps):
-        slope, curvature = scores(vector, data).sum(axis=0), information(vector, data)
-        direction = np.linalg.lstsq(curvature, slope, rcond=None)[0]
-        length = 1.0
-        while (
-            improved := log_likelihoods(vector + length * direction, data).sum()
-        ) < value and length > 1e-10:
-            length /= 2
-        vector, value = vector + length * direction, max(value, improved)
-        if slope @ direction < tolerance * (1 + abs(value)):
-            break
-    else:
-        raise RuntimeError(
-            f"no maximum after {most_steps} Newton steps: is a product never chosen, or always "
-            "when a feature says so?"
-        )
+    never = np.setdiff1d(np.arange(j + 1), data.choice)
+    if never.size:
+        raise ValueError(f"alternatives {never.tolist()} are never chosen; leave them out")
+    vector = maximise(
+        lambda v: log_likelihoods(v, data).sum(),
+        lambda v: (scores(v, data).sum(axis=0), information(v, data)),
+        np.zeros(j + k),
+    )
     covariance = clustered_covariance(information(vector, data), scores(vector, data), data.cluster)
-    return LogitFit(vector, covariance, float(value))
+    return LogitFit(vector, covariance, float(log_likelihoods(vector, data).sum()))
 
 
 def _utilities(vector, data: Choices):

@@ -11,6 +11,7 @@ import numpy as np
 from promo_repro.claims import formula
 from promo_repro.response.checks import as_counts, as_prices, as_reals
 from promo_repro.response.inference import clustered_covariance
+from promo_repro.response.newton import maximise
 
 
 @formula("eq-05-concentrated-mean")
@@ -69,7 +70,7 @@ class PoissonFit:
         return np.sqrt(np.diag(self.covariance))
 
 
-def fit(units, regressors, cluster=None, tolerance: float = 1e-10) -> PoissonFit:
+def fit(units, regressors, cluster=None) -> PoissonFit:
     """Poisson PML of `units` (n, T) on `regressors` (n, T, K) with row and week effects.
 
     `cluster` (n,) labels of the rows (each row by default). Raises `ValueError` for NaN, negative
@@ -81,27 +82,16 @@ def fit(units, regressors, cluster=None, tolerance: float = 1e-10) -> PoissonFit
     n, periods, k = x.shape
     weeks = np.broadcast_to(np.eye(periods)[:, 1:], (n, periods, periods - 1))
     full = np.concatenate([x, weeks], axis=2)
-    beta = np.zeros(full.shape[2])
-    value = concentrated_log_likelihood(y, full @ beta)
-    for step in range(60):
-        slope = product_scores(y, full, full @ beta).sum(axis=0)
-        curvature = poisson_information(y, full, full @ beta)
-        if step == 0 and np.linalg.matrix_rank(curvature) < len(beta):
-            raise ValueError(
-                "a regressor has zero variance within products, beside the week effects: its "
-                "slope is not identified; remove it"
-            )
-        direction = np.linalg.solve(curvature, slope)
-        length = 1.0
-        while (
-            improved := concentrated_log_likelihood(y, full @ (beta + length * direction))
-        ) < value and length > 1e-10:
-            length /= 2
-        beta, value = beta + length * direction, max(value, improved)
-        if slope @ direction < tolerance * (1 + abs(value)):
-            break
-    else:
-        raise RuntimeError("no maximum after 60 Newton steps: is a regressor separating zeros?")
+    _require_variation(y, full)
+    beta = maximise(
+        lambda b: concentrated_log_likelihood(y, full @ b),
+        lambda b: (
+            product_scores(y, full, full @ b).sum(axis=0),
+            poisson_information(y, full, full @ b),
+        ),
+        np.zeros(full.shape[2]),
+        tolerance=1e-12,
+    )
     linear = full @ beta
     covariance = clustered_covariance(
         poisson_information(y, full, linear),
@@ -110,6 +100,20 @@ def fit(units, regressors, cluster=None, tolerance: float = 1e-10) -> PoissonFit
     )
     effects = np.concatenate([[0.0], beta[k:]])
     return PoissonFit(beta[:k], covariance[:k, :k], effects - effects.mean())
+
+
+def _require_variation(units, regressors) -> None:
+    """Raise unless the regressors vary within products and do not repeat one another."""
+    flat = np.zeros(units.shape)
+    curvature = poisson_information(units, regressors, flat)
+    moments = np.einsum("nt,ntk->k", concentrated_mean(units, flat), np.square(regressors))
+    if (moments == 0).any() or np.linalg.eigvalsh(
+        curvature / np.sqrt(np.outer(moments, moments))
+    ).min() < 1e-9:
+        raise ValueError(
+            "a regressor has zero variance within products, beside the week effects: its slope "
+            "is not identified; remove it"
+        )
 
 
 @formula("eq-05-cross-section")
