@@ -164,7 +164,7 @@ def test_open_bandit_missing_and_damaged_file(tmp_path, monkeypatch):
 
 
 def pinned(monkeypatch, module, path):
-    monkeypatch.setattr(module, "CHECKSUM", storage.sha256(path))
+    monkeypatch.setattr(module.SOURCE, "checksum", storage.sha256(path))
 
 
 def test_hillstrom_round_trip(rng, cache, monkeypatch):
@@ -262,7 +262,7 @@ def test_fetch_puts_a_missing_file_in_place(cache, monkeypatch, rng):
         hillstrom.path().write_bytes(b"content")
 
     monkeypatch.setattr(hillstrom, "fetch", fetch)
-    monkeypatch.setattr(hillstrom, "CHECKSUM", hashlib.sha256(b"content").hexdigest())
+    monkeypatch.setattr(hillstrom.SOURCE, "checksum", hashlib.sha256(b"content").hexdigest())
     (row,) = datasets.fetch(["hillstrom"])
     assert (row.status, row.bytes, row.path) == ("ok", 7, str(hillstrom.path()))
 

