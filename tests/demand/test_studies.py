@@ -70,13 +70,31 @@ def test_plain_units_lose_where_sizes_differ(rng, weekly):
     assert plain.mean() > relative.mean()
 
 
-def test_quiet_windows_keep_the_same_number(weekly):
+def test_windows_left_out(weekly):
     w = models.training_windows(weekly, 30, 12)
-    typical, random = studies.quiet_windows(weekly)
-    assert typical(w).mean() == pytest.approx(0.75, abs=0.01)
-    assert random(w).mean() == pytest.approx(0.75, abs=0.01)
+    skewed, random = studies.without(studies.exceptional, 0.25)
+    assert skewed(w).mean() == random(w).mean() == pytest.approx(0.75, abs=0.01)
+    assert (skewed(w) != random(w)).any()
     size = np.abs(w.target).max(axis=2)
-    assert size[typical(w) > 0].max() <= size[typical(w) == 0].min()
+    assert size[skewed(w) > 0].max() <= size[skewed(w) == 0].min()
+    for share in (0, 1):
+        with pytest.raises(ValueError, match="share is"):
+            studies.without(studies.exceptional, share)
+    early = studies.without(studies.late, 0.5)[0](w)
+    assert early[:, 0].all()
+    assert not early[:, -1].any()
+
+
+def test_a_scenario_that_was_never_seen_costs(rng):
+    """Sales double in promoted weeks; who has hardly seen one cannot know it."""
+    deal = (rng.random((40, 40)) < 0.15) * 1.0
+    plan = np.stack([-0.2 * deal, deal, deal], axis=2)
+    units = rng.poisson(rng.uniform(20, 200, (40, 1)) * (1 + deal))
+    panel = panel_of(units, plan=plan)
+    w = models.training_windows(panel, 30, 12)
+    assert np.unique(studies.promoted(w).round(9)).tolist() == [0, 2.2]
+    skewed, rival = studies.skew_costs(panel, studies.promoted, 0.6)
+    assert rival.mean() < 0.9 * skewed.mean()
 
 
 def test_online_ridge_is_the_refit():

@@ -180,23 +180,47 @@ def raw_scale(panel: Panel, penalty: float = 30.0) -> np.ndarray:
     return scaled_errors(panel, forecast)
 
 
-def quiet_windows(panel: Panel, quantile: float = 0.75):
-    """Two choices of training windows that keep the same number of them.
+def exceptional(w: Windows) -> np.ndarray:
+    """How far the targets of each window go from its level at most: (n, w)."""
+    return np.abs(w.target).max(axis=2)
 
-    Returns a pair of weight functions: the first keeps windows whose targets stay below the
-    `quantile` of all targets' largest deviation, the second keeps equally many at random.
+
+def promoted(w: Windows) -> np.ndarray:
+    """How strongly the targets of each window are promoted at most: (n, w); plan as in `PLAN`."""
+    price, display, mailer = np.moveaxis(w.ahead[..., -3:], -1, 0)
+    return (display + mailer - price).max(axis=2)
+
+
+def late(w: Windows) -> np.ndarray:
+    """When each window ends: (n, w)."""
+    return np.broadcast_to(w.ends.astype(float), w.level.shape)
+
+
+def without(score: Callable[[Windows], np.ndarray], share: float, seed: int = 0):
+    """Two choices of training windows that leave out equally many.
+
+    Returns a pair of weight functions: the first leaves out the `share` of windows with the
+    highest `score`, the second as many at random. Raises `ValueError` unless 0 < share < 1.
     """
+    if not 0 < share < 1:
+        raise ValueError(f"share is {share}, not between 0 and 1")
 
-    def typical(w: Windows):
-        size = np.abs(w.target).max(axis=2)
-        return (size <= np.quantile(size, quantile)) * 1.0
+    def skewed(w: Windows):
+        values = score(w)
+        return (values <= np.quantile(values, 1 - share)) * 1.0
 
     def random(w: Windows):
-        rng = np.random.default_rng(0)
-        size = rng.random(w.level.shape)
-        return (size <= np.quantile(size, quantile)) * 1.0
+        return np.random.default_rng(seed).permutation(skewed(w).ravel()).reshape(w.level.shape)
 
-    return typical, random
+    return skewed, random
+
+
+def skew_costs(panel: Panel, score: Callable[[Windows], np.ndarray], share: float):
+    """Errors of the linear model without the windows of the highest score, and of its rival.
+
+    The rival leaves out as many windows at random; see `without`.
+    """
+    return tuple(refitted(panel, weights=weights) for weights in without(score, share))
 
 
 @formula("eq-04-online-ridge")
