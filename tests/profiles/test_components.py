@@ -137,7 +137,8 @@ def test_explained_share():
     assert c.explained_share([3, 1], 1) == 0.75
     assert c.explained_share([3, 1, 0], 2) == 1
     assert c.explained_share([3, 1, -1e-12], 3) == 1
-    for bad in ([0, 0], [3, -1], [[3, 1]]):
+    assert c.explained_share([0.3, 0.1], 1) == pytest.approx(0.75)
+    for bad in ([0, 0], [], [3, -1], [[3, 1]], [1e-3, -1e-10]):
         with pytest.raises(ValueError, match="variances must be"):
             c.explained_share(bad, 1)
     with pytest.raises(ValueError, match="k is 3"):

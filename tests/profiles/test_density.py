@@ -54,6 +54,7 @@ def test_sizeable_clusters():
     assert d.sizeable_clusters(labels, 0.31) == 1
     assert d.sizeable_clusters(labels, 0.7) == 0
     assert d.sizeable_clusters([0, 0, -1, -1], 0.5) == 1
+    assert d.sizeable_clusters([0] * 6 + [-1] * 4, 0.05) == 1
     assert d.sizeable_clusters([0, 0, -1, -1, -1], 0.05) == 0
     assert d.sizeable_clusters([-1, -1], 0.05) == 0
 

@@ -103,6 +103,10 @@ def test_identification_rank_by_hand():
     # Everyone moved by 1.6: two others are nearer for most.
     moved = [[1.6], [2.6], [3.6], [4.6]]
     assert p.identification_rank(first, moved) == pytest.approx(np.median([2, 2, 1, 0]) / 4)
+    # Both rows are their own nearest, though the second is the longer one.
+    assert p.identification_rank([[1.0], [1.4]], [[1.0], [1.4]]) == 0
+    # The third of the first period lies between: two rows find it first, one finds itself.
+    assert p.identification_rank([[0.0], [10.0], [5.0]], [[4.0], [6.0], [5.0]]) == 1 / 3
     with pytest.raises(ValueError, match=r"\(4, 1\) and \(3, 1\)"):
         p.identification_rank(first, first[:3])
 

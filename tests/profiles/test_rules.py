@@ -74,6 +74,7 @@ def test_rules_by_hand():
     row = rule[(0, 2), (1,)]
     assert (row.support, row.confidence, row.lift) == (0.2, 1.0, 1.25)
     assert found["lift"].is_monotonic_decreasing
+    assert found.index.tolist() == list(range(12))
     strict = r.association_rules(itemsets, 5, 0.75)
     assert (strict["confidence"] >= 0.75).all()
     assert len(strict) == (found["confidence"] >= 0.75).sum() > 0
@@ -110,6 +111,8 @@ def test_lift_within_strata_by_hand():
     assert r.lift_within_strata(a, b, [0] * 8) == pytest.approx(r.lift(5, 6, 6, 8))
     assert r.lift_within_strata([1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 2, 2]) == pytest.approx(1)
     assert r.lift_within_strata([1, 0, 1, 0], [1, 0, 1, 0], [0, 0, 2, 2]) == pytest.approx(2)
+    # A basket alone in its stratum meets as often as expected.
+    assert r.lift_within_strata([1, 1], [1, 1], [0, 1]) == pytest.approx(1)
 
 
 def test_stratified_lifts_remove_the_size_of_the_basket(rng):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
+from promo_repro.profiles import components
 from promo_repro.profiles import structure as s
 from promo_repro.profiles.studies import planted_blobs
 
@@ -42,6 +43,11 @@ def test_gaussian_null_has_mean_and_covariance(rng):
     assert np.cov(drawn.T) == pytest.approx(np.cov(x.T), rel=0.12)
     assert abs(((drawn - drawn.mean(0)) ** 3).mean(axis=0)[0]) < 0.3
     assert not np.allclose(drawn, s.gaussian_null(x, rng))
+    few, seeded = x[:3], np.random.default_rng(1)
+    drawn = s.gaussian_null(few, np.random.default_rng(1))
+    sigma = components.covariance(few)
+    wanted = seeded.multivariate_normal(few.mean(axis=0), sigma, 3, method="eigh")
+    assert drawn == pytest.approx(wanted)
 
 
 def test_copula_null_keeps_columns_and_correlation(rng):

@@ -93,7 +93,6 @@ def test_centroid_gap():
 def test_clusters_and_inertia_at():
     assert s.clusters_found(BLOBS, 5) == 5
     assert s.inertia_at([[0.0], [1.0], [5.0]], (0, 2)) == pytest.approx(1)
-    assert s.empty_clusters([[0.0], [1.0]], [[0.0], [99.0]]) == 1
 
 
 def test_planted_blobs():

@@ -139,7 +139,7 @@ def explained_share(variances, k: int) -> float:
     r"""Share of the total variance in the first k components, :math:`\sum_{j\le k}\lambda_j /
     \sum_j \lambda_j`; `variances` (p,) are not negative and sorted, largest first."""
     v = np.asarray(variances, dtype=float)
-    if v.ndim != 1 or (v < -1e-9 * abs(v).max(initial=0)).any() or v.sum() <= 0:
+    if v.ndim != 1 or not v.sum() > 0 or (v < -1e-9 * v.max()).any():
         raise ValueError("variances must be a list of non-negative numbers, not all zero")
     return float(v[: at_most("k", k, len(v), "components")].sum() / v.sum())
 

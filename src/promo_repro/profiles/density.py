@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import KDTree
 from sklearn.neighbors import NearestNeighbors
 
 from promo_repro.claims import formula
@@ -38,14 +39,10 @@ def dbscan(table, radius: float, min_points: int) -> np.ndarray:
     labels = np.full(len(x), NOISE)
     if not core.any():
         return labels
-    _, labels[core] = connected_components(graph[core][:, core], directed=False)
-    if core.all():
-        return labels
-    finder = NearestNeighbors(n_neighbors=1).fit(x[core])
-    distance, nearest = finder.kneighbors(x[~core])
-    reached = distance[:, 0] <= radius
-    border = np.flatnonzero(~core)[reached]
-    labels[border] = labels[np.flatnonzero(core)[nearest[reached, 0]]]
+    _, labels[core] = connected_components(graph[core][:, core])
+    distance, nearest = KDTree(x[core]).query(x[~core])
+    reached = distance <= radius
+    labels[np.flatnonzero(~core)[reached]] = labels[core][nearest[reached]]
     return labels
 
 

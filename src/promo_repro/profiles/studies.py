@@ -130,13 +130,6 @@ def printed_centroid_gap(rows, k: int = 1) -> float:
     return centroid_gap(x, mu)
 
 
-def empty_clusters(table, centres) -> int:
-    """Number of given centres to which no row is nearest."""
-    x = as_tensor(table)
-    labels = kmeans.assign(x, torch.as_tensor(np.asarray(centres, dtype=float)))
-    return len(centres) - len(labels.unique())
-
-
 def clusters_found(table, k: int, seed: int = 0) -> int:
     """Number of clusters with at least one row after Lloyd's algorithm from k random rows."""
     x, generator = as_tensor(table), torch.Generator().manual_seed(seed)
