@@ -94,7 +94,7 @@ def equal_width(values, number: int) -> np.ndarray:
     width = (v.max() - v.min()) / number
     if not width > 0:
         raise ValueError("all values are equal, so there is no range to cut")
-    return np.minimum((v - v.min()) // width, number - 1).astype(int)
+    return np.minimum((v - v.min()) / width, number - 1).astype(int)
 
 
 @formula("eq-02-largest-class")
