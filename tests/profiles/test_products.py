@@ -110,7 +110,7 @@ def test_words():
 def test_attribute_blocks():
     table = pd.DataFrame(
         {
-            "price": [1.0, np.e**2] * 5,
+            "price": [1.0, np.e**3] * 5,
             "rating": [0.5, 0.25] * 5,
             "brand": ["National", "Private"] * 5,
             "category": ["a", "b"] * 5,
@@ -119,7 +119,6 @@ def test_attribute_blocks():
     )
     blocks = p.attribute_blocks(table)
     assert blocks["price"][:2] == pytest.approx(np.array([[0, 0], [3, 9]]))
-    assert blocks["price"][:2].tolist() == [[0, 0], [2, 4]]
     assert blocks["rating"][:2].tolist() == [[0.5, 0.25], [0.25, 0.0625]]
     assert blocks["brand"][:2].tolist() == [[0], [1]]
     assert blocks["category"][:2].tolist() == [[0], [1]]
