@@ -1,5 +1,8 @@
 """Experiments behind the answers of D5's appendix; all on the tasks of `panels`.
 
+`python -m promo_repro.demand.studies` trains the nets of `net_strategies` with three seeds (about
+five minutes on one core) and writes their errors to `data/results/04_demand/`.
+
 Each returns scaled absolute errors by origin and series (a MASE per cell), so that any two can be
 compared pairwise with `saved_share`. Drift and damaged records are planted, which the names say.
 """
@@ -502,11 +505,11 @@ def net_strategies(panel: Panel, seed: int, training=None) -> dict[str, np.ndarr
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the strategies on the weekly categories with several seeds and write the results."""
+    """Run the strategies on the products, from history alone, and write the results."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     seeds = range(parser.parse_args(arguments).seeds)
-    panel = panels.weekly_categories(complete_journey.load())
+    panel = panels.product_weeks(complete_journey.load()).without_plan()
     runs = [net_strategies(panel, seed) for seed in seeds]
     errors = {name: np.stack([run[name] for run in runs]) for name in STRATEGIES}
     rows = []
