@@ -35,7 +35,7 @@ def test_shares_by_hand():
 def test_features_of_one_household_by_hand(shop):
     lines, products = shop
     table = f.household_features(lines, products, (2, 52), 5)
-    assert list(table.columns) == [*f.BEHAVIOUR, *f.DEPARTMENTS]
+    assert list(table.columns) == [*f.BEHAVIOUR, *f.DEPARTMENTS] == list(f.MEANING)
     assert table.index.is_monotonic_increasing
     assert np.isfinite(table.to_numpy()).all()
     row = table.loc[1]

@@ -44,7 +44,8 @@ def test_centroids_inertia_and_cost_by_hand():
     assert float(km.inertia(LINE, means)) == pytest.approx(14.5)
     assert float(km.inertia(LINE, LINE[[0, 2]])) == pytest.approx(27)
     assert float(km.partition_cost(LINE, labels, 2)) == 14.5
-    assert float(km.partition_cost(LINE, torch.tensor([0, 1, 1, 1, 1]), 2)) == 41
+    other = torch.tensor([0, 1, 1, 1, 1])
+    assert km.partition_cost(LINE, torch.stack([labels, other]), 2).tolist() == [14.5, 41]
     empty = km.centroids(LINE, labels, 3)
     assert empty[:2].tolist() == means.tolist()
     assert torch.isnan(empty[2]).all()

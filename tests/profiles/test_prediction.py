@@ -51,6 +51,17 @@ def test_gain_is_paired(linear):
     assert p.gain_high(y, good, worse) == high
 
 
+def test_gains_over_several_targets(linear):
+    x, y = linear
+    good = p.cross_predicted(x, y)
+    worse = good + 0.3 * np.sign(np.arange(200) % 2 - 0.5)
+    both = ([y, y], [worse, good], [good, good])
+    assert p.highest_gain(*both) == 0 > p.highest_gain([y], [worse], [good])
+    assert p.surest_gain(*both) == 0 < p.surest_gain([y, y], [worse, good], [good, worse])
+    assert p.highest_gain([y], [worse], [good], seed=3) == p.gain(y, worse, good, 3)[2]
+    assert p.surest_gain([y], [worse], [good], seed=3) == p.gain(y, worse, good, 3)[1]
+
+
 def test_retained():
     y = np.array([0.0, 1.0, 2.0, 3.0] * 10)
     half = y.mean() + (y - y.mean()) * (1 - np.sqrt(0.5))

@@ -22,6 +22,20 @@ DEPARTMENTS = (
     "GROCERY", "DRUG GM", "PRODUCE", "MEAT", "MEAT-PCKGD", "DELI", "PASTRY", "NUTRITION",
     "SEAFOOD-PCKGD", "FLORAL",
 )  # fmt: skip
+MEANING = {
+    "recency": "weeks since the last purchase",
+    "frequency": "trips",
+    "monetary": "dollars",
+    "basket": "dollars a trip",
+    "lines_per_trip": "receipt lines a trip",
+    "breadth": "categories bought",
+    "stores": "shops visited",
+    "deal_share": "share of lines on deal",
+    "deal_depth": "discount as a share of the value before it, on deals",
+    "coupon_share": "coupons over dollars",
+    "private_share": "share of lines of private label",
+    "weekend_share": "share of lines at weekends",
+} | dict.fromkeys(DEPARTMENTS, "share of dollars")
 LEAST_TRIPS = 8
 
 

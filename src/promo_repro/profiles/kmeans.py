@@ -47,7 +47,7 @@ def squared_distances(x, centres):
     """
     shift = x.mean(dim=0)
     x, centres = x - shift, centres - shift
-    row = torch.cat([x, (x**2).sum(-1, keepdim=True), torch.ones_like(x[..., :1])], dim=-1)
+    row = torch.cat([x, (x**2).sum(1, keepdim=True), torch.ones_like(x[:, :1])], dim=1)
     squares = (centres**2).sum(-1, keepdim=True)
     centre = torch.cat([-2 * centres, torch.ones_like(squares), squares], dim=-1)
     return (centre @ row.T).clamp_(min=0).transpose(-1, -2)
