@@ -168,6 +168,15 @@ def test_strategies_of_a_net(weekly):
     assert (errors["kept"][1] != errors["continued"][1]).any()
 
 
+def test_strategies_do_not_know_the_plan(weekly, monkeypatch):
+    monkeypatch.setattr(studies, "net_strategies", lambda panel, seed: {
+        name: np.full((2, 12), seed + panel.plan.shape[2]) for name in studies.STRATEGIES
+    })  # fmt: skip
+    errors = studies.strategies_of_seeds(weekly, (3, 5))
+    assert tuple(errors) == studies.STRATEGIES
+    assert errors["kept"][:, 0, 0].tolist() == [3, 5]
+
+
 def test_dirt_ratio_by_hand():
     clean = np.array([2.0, 2, 2, 2, 3, 3])
     assert studies.dirt_ratio(clean, clean, [4], 2) == 1

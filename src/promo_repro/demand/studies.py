@@ -1,10 +1,11 @@
 """Experiments behind the answers of D5's appendix; all on the tasks of `panels`.
 
+Each study returns scaled absolute errors by origin and series (a MASE per cell), so that any two
+can be compared pairwise with `saved_share`. Drift and damaged records are planted, which the names
+say.
+
 `python -m promo_repro.demand.studies` trains the nets of `net_strategies` with three seeds (about
 five minutes on one core) and writes their errors to `data/results/04_demand/`.
-
-Each returns scaled absolute errors by origin and series (a MASE per cell), so that any two can be
-compared pairwise with `saved_share`. Drift and damaged records are planted, which the names say.
 """
 
 import argparse
@@ -504,14 +505,19 @@ def net_strategies(panel: Panel, seed: int, training=None) -> dict[str, np.ndarr
     return {name: scaled_errors(panel, made.__getitem__) for name, made in by_origin.items()}
 
 
+def strategies_of_seeds(panel: Panel, seeds: Sequence[int]) -> dict[str, np.ndarray]:
+    """Return the errors of `net_strategies` from history alone: (seeds, origins, series)."""
+    runs = [net_strategies(panel.without_plan(), seed) for seed in seeds]
+    return {name: np.stack([run[name] for run in runs]) for name in STRATEGIES}
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the strategies on the products, from history alone, and write the results."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     seeds = range(parser.parse_args(arguments).seeds)
-    panel = panels.product_weeks(complete_journey.load()).without_plan()
-    runs = [net_strategies(panel, seed) for seed in seeds]
-    errors = {name: np.stack([run[name] for run in runs]) for name in STRATEGIES}
+    panel = panels.product_weeks(complete_journey.load())
+    errors = strategies_of_seeds(panel, seeds)
     rows = []
     for name, values in errors.items():
         mean = values.mean(axis=0)
