@@ -18,16 +18,18 @@ def instance(
     """
     rng = np.random.default_rng(seed)
     size = np.exp(rng.normal(0, 0.8, users))
-    value, cost = np.empty((promotions, users)), np.empty((promotions, users))
+    stored = np.float32 if dtype == torch.float32 else np.float64
+    value, cost = (np.empty((promotions, users), dtype=stored) for _ in range(2))
     for k in range(promotions):
         worth = size * np.exp(rng.normal(0, 0.6, users))
         value[k] = 10 * worth - 2
         cost[k] = 2 * np.sqrt(worth) * np.exp(rng.normal(0, 0.4, users))
     if ties:
-        value, cost = np.round(value), np.round(cost)
+        np.round(value, out=value)
+        np.round(cost, out=cost)
     best = value.argmax(axis=0)[None]
     gains = np.take_along_axis(value, best, axis=0) > 0
-    spend = np.take_along_axis(cost, best, axis=0)[gains].sum()
+    spend = np.take_along_axis(cost, best, axis=0)[gains].sum(dtype=np.float64)
     stock = np.floor(users * np.linspace(0.15, 0.45, promotions) / promotions)
-    v, c = (torch.from_numpy(x).to(dtype).T for x in (value, cost))
-    return Problem(v, c, budget=float(0.3 * spend), stock=stock)
+    v, c = torch.from_numpy(value).T, torch.from_numpy(cost).T
+    return Problem(v.to(dtype), c.to(dtype), budget=float(0.3 * spend), stock=stock)
