@@ -255,4 +255,7 @@ def test_burdens_by_hand(weekly):
     assert all(0 < a < b for a, b in zip(one, ten, strict=True))
     assert one.forecast < 4 * one.stored / 3
     assert studies.times_lighter(weekly, 30, "LSTM") == (1, 1, 1)
+    lighter = studies.times_lighter(weekly, 30, "ridge")
+    assert studies.times_fewer_operations(weekly, 30, "ridge") == lighter[:2]
+    assert studies.times_fewer_numbers(weekly, 30, "ridge") == lstm.stored / ridge.stored
     assert studies.times_lighter(weekly, 30, "ridge").forecast == 12 * step / (4 * features)
