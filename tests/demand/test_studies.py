@@ -1,5 +1,6 @@
 """Studies: planted effects are found, formulas by hand, nothing else changes."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -175,6 +176,32 @@ def test_strategies_do_not_know_the_plan(weekly, monkeypatch):
     errors = studies.strategies_of_seeds(weekly, (3, 5))
     assert tuple(errors) == studies.STRATEGIES
     assert errors["kept"][:, 0, 0].tolist() == [3, 5]
+
+
+def test_strategies_under_drift_are_of_other_series_by_seed(monkeypatch):
+    seen = []
+    monkeypatch.setattr(studies, "net_strategies", lambda panel, seed: seen.append(panel) or {
+        name: np.full((3, 60), float(seed)) for name in studies.STRATEGIES
+    })  # fmt: skip
+    errors = studies.strategies_under_drift((1, 2))
+    assert errors["kept"].shape == (1, 3, 120)
+    assert errors["kept"][0, 0, [0, -1]].tolist() == [1, 2]
+    assert seen[0].origins[0] == 39
+    assert (seen[0].units != seen[1].units).any()
+
+
+def test_strategies_come_back_as_written(monkeypatch, tmp_path):
+    monkeypatch.setattr(studies, "root", lambda: tmp_path)
+    (tmp_path / studies.backtest.FOLDER).mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"strategies.npz is missing; run"):
+        studies.load_strategies()
+    errors = {name: np.full((2, 3, 4), 0.5) for name in studies.STRATEGIES}
+    studies._save("strategies", errors, (0, 1), simulated=False)
+    assert studies.load_strategies()["kept"].tolist() == errors["kept"].tolist()
+    record = json.loads((tmp_path / backtest.FOLDER / "strategies.json").read_text())
+    assert record["rows"][0] == {
+        "method": "trained anew", "metric": "MASE", "value": 0.5, "lo": 0.5, "hi": 0.5, "n": 12
+    }  # fmt: skip
 
 
 def test_dirt_ratio_by_hand():

@@ -440,9 +440,9 @@ STRATEGIES = (
     "kept",
     "continued",
     "half of the windows",
-    "a quarter of the series",
-    "a quarter, longer",
-    "a quarter, augmented",
+    "a tenth of the series",
+    "a tenth, longer",
+    "a tenth, augmented",
 )
 
 
@@ -468,13 +468,13 @@ def augmented(w: Windows, copies: int, seed: int, size: float = 0.1) -> Windows:
 def net_strategies(panel: Panel, seed: int, training=None) -> dict[str, np.ndarray]:
     """Return the errors of a GRU under each of `STRATEGIES`, (origins, series).
 
-    The net trained longer takes as many steps on the quarter as the augmented one.
+    The net trained longer takes as many steps on the tenth as the augmented one.
     """
     training = models.Training() if training is None else training
     again = replace(training, epochs=max(1, training.epochs // 5), rate=training.rate / 4)
     longer = replace(training, epochs=4 * training.epochs)
     context = models.context_of(panel)
-    few = panel.take(np.arange(0, len(panel.units), 4))
+    few = panel.take(np.arange(0, len(panel.units), 10))
 
     def windows(task, origin, every=1):
         return training_windows(task, origin, context, every)
@@ -503,9 +503,9 @@ def net_strategies(panel: Panel, seed: int, training=None) -> dict[str, np.ndarr
             "kept": kept,
             "continued": continued,
             "half of the windows": trained(windows(panel, origin, every=2)),
-            "a quarter of the series": trained(windows(few, origin)),
-            "a quarter, longer": trained(windows(few, origin), longer),
-            "a quarter, augmented": trained(augmented(windows(few, origin), 4, seed)),
+            "a tenth of the series": trained(windows(few, origin)),
+            "a tenth, longer": trained(windows(few, origin), longer),
+            "a tenth, augmented": trained(augmented(windows(few, origin), 4, seed)),
         }
         for name, net in nets.items():
             forecasts[name].append(models.net_forecast(net, panel, origin))
@@ -521,37 +521,52 @@ def strategies_of_seeds(panel: Panel, seeds: Sequence[int]) -> dict[str, np.ndar
     return {name: np.stack([run[name] for run in runs]) for name in STRATEGIES}
 
 
+def strategies_under_drift(seeds: Sequence[int]) -> dict[str, np.ndarray]:
+    """Return the same errors on simulated series that turn over at the first origin.
+
+    Every seed draws other series; (1, origins, series of all seeds).
+    """
+    runs = [net_strategies(drifting(seed, change=39), seed) for seed in seeds]
+    return {name: np.hstack([run[name] for run in runs])[None] for name in STRATEGIES}
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Run the strategies on the products, from history alone, and write the results."""
+    """Run the strategies on the products and under simulated drift, and write the results."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     seeds = range(parser.parse_args(arguments).seeds)
-    panel = panels.product_weeks(complete_journey.load())
-    errors = strategies_of_seeds(panel, seeds)
+    shop = strategies_of_seeds(panels.product_weeks(complete_journey.load()), seeds)
+    _save("strategies", shop, seeds, simulated=False)
+    _save("strategies_drift", strategies_under_drift(seeds), seeds, simulated=True)
+
+
+def _save(name: str, errors: Mapping[str, np.ndarray], seeds: Sequence[int], simulated: bool):
     rows = []
-    for name, values in errors.items():
-        mean = values.mean(axis=0)
-        value, low, high = backtest.ratio_interval(mean, np.ones_like(mean))
-        scored = {"value": value, "lo": low, "hi": high, "n": mean.size}
-        rows.append({"method": name, "metric": "MASE", **scored})
+    for method, values in errors.items():
+        value, low, high = backtest.mean_difference(values.mean(axis=0), 0 * values[0])
+        scored = {"value": value, "lo": low, "hi": high, "n": values[0].size}
+        rows.append({"method": method, "metric": "MASE", **scored})
     folder = root() / backtest.FOLDER
     record = {
         "command": "python -m promo_repro.demand.studies",
         "commit": backtest.commit(),
         "device": "CPU, one thread",
         "seeds": list(seeds),
-        "simulated": False,
+        "simulated": simulated,
         "rows": rows,
     }
-    (folder / "strategies.json").write_text(json.dumps(record, indent=1) + "\n")
-    np.savez_compressed(
-        folder / "strategies.npz", **{k: v.astype(np.float32) for k, v in errors.items()}
-    )
+    (folder / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    arrays = {method: values.astype(np.float32) for method, values in errors.items()}
+    np.savez_compressed(folder / f"{name}.npz", **arrays)
 
 
-def load_strategies() -> dict[str, np.ndarray]:
-    """Read the committed errors of `net_strategies`, (seeds, origins, series) by strategy."""
-    path = root() / backtest.FOLDER / "strategies.npz"
+def load_strategies(name: str = "strategies") -> dict[str, np.ndarray]:
+    """Read the committed errors, (seeds, origins, series) by strategy.
+
+    `name` is "strategies", or "strategies_drift" for the simulated ones. Raises `ValueError` with
+    the command that makes them, if they are not there.
+    """
+    path = root() / backtest.FOLDER / f"{name}.npz"
     if not path.is_file():
         raise ValueError(f"{path.name} is missing; run `python -m promo_repro.demand.studies`")
     with np.load(path) as stored:
