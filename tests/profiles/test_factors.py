@@ -62,6 +62,7 @@ def test_likelihood_never_falls(table):
     assert fit.history[-1] == fit.log_likelihood
     early = f.factor_analysis(table, 2, tolerance=1e-3)
     assert 2 <= len(early.history) < 40
+    assert len(f.factor_analysis(table, 2, tolerance=1e9).history) == 2
     assert len(f.factor_analysis(table, 2, steps=3, tolerance=-1).history) == 3
     steps = np.diff(early.history)
     assert steps[-1] < 1e-3
@@ -71,6 +72,10 @@ def test_likelihood_never_falls(table):
 def test_scores_are_centred(table):
     fit = f.factor_analysis(table, 2)
     assert f.factor_scores(table, fit).mean(axis=0) == pytest.approx([0, 0], abs=1e-9)
+
+
+def test_one_factor_less_than_features_is_allowed(table):
+    assert f.factor_analysis(table, 5, steps=2).loadings.shape == (6, 5)
 
 
 def test_refusals(table):

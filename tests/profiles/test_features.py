@@ -26,8 +26,11 @@ def test_rfm_by_hand():
 
 def test_shares_by_hand():
     assert f.shares([[1, 3], [0, 2]]).tolist() == [[0.25, 0.75], [0, 1]]
+    assert f.shares([[0.25, 0.25]]).tolist() == [[0.5, 0.5]]
     with pytest.raises(ValueError, match=r"rows \[1\] bought nothing"):
-        f.shares([[1, 3], [0, 0]])
+        f.shares([[0.5, 0], [0, 0]])
+    with pytest.raises(ValueError, match=r"rows \[0, 1, 2, 3, 4\] bought nothing"):
+        f.shares(np.zeros((7, 2)))
     with pytest.raises(ValueError, match="or less"):
         f.shares([[3, -1], [1, 1]])
 

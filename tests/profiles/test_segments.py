@@ -48,6 +48,9 @@ def test_products_of_one_group_are_left_out():
 def test_single_units_count():
     value, _ = s.relative_response([[1, 0, 3]], [[0, 1, 1]], [[0.0, 0.0, -1.0]])
     assert value == pytest.approx(-np.log(3))
+    # A group with one unit of a product counts: it falls on the middle price, so no slope.
+    middle, _ = s.relative_response([[0, 1, 0]], [[1, 1, 1]], [[-1.0, 0.0, 1.0]])
+    assert middle == pytest.approx(0, abs=1e-9)
     ones = s.relative_response([[1, 0, 1]], [[0, 1, 0]], [[0.0, 0.0, 0.4]], steps=3)
     assert np.isfinite(ones).all()
 

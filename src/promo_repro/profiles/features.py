@@ -66,11 +66,11 @@ def shares(amounts) -> np.ndarray:
     Raises `ValueError` for a household that bought nothing: its shares are 0/0.
     """
     a = np.asarray(amounts, dtype=float)
-    total = a.sum(axis=1, keepdims=True)
+    total = a.sum(axis=1)
     if (a < 0).any() or not (total > 0).all():
-        rows = np.flatnonzero(~(total[:, 0] > 0)).tolist()
+        rows = np.flatnonzero(~(total > 0)).tolist()
         raise ValueError(f"rows {rows[:5]} bought nothing or less; leave these households out")
-    return a / total
+    return a / total[:, None]
 
 
 def household_features(
