@@ -246,9 +246,19 @@ def test_split_optimism_finds_the_leak():
 @pytest.mark.parametrize("scaler", ["z-score", "min-max"])
 def test_scaling_cannot_matter_to_least_squares_and_trees(scaler):
     panel = steady(200)
-    assert quality.scaling_effect(panel, "least squares", scaler) < 1e-9
-    assert quality.scaling_effect(panel, "tree", scaler) < 1e-9
-    assert quality.scaling_effect(panel, "nearest neighbours", scaler) > 1e-6
+    for model in ("least squares", "tree"):
+        assert quality.scaling_gain(panel, model, scaler) == pytest.approx((0, 0, 0), abs=1e-9)
+    assert abs(quality.scaling_gain(panel, "nearest neighbours", scaler)[0]) > 1e-6
+
+
+def test_scaling_gain_is_a_difference_of_scores():
+    panel = steady(200)
+    gain, low, high = quality.scaling_gain(panel, "nearest neighbours", "z-score")
+    scores = [quality.scaled_r_squared(panel, "nearest neighbours", s) for s in ("z-score", "none")]
+    assert gain == pytest.approx(scores[0] - scores[1])
+    assert low < high
+    actual, predicted = quality.scaled_predictions(panel, "neural network", "z-score")
+    assert actual.shape == predicted.shape == (2, 200)
 
 
 def test_cleaning_gain():

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
-from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.ensemble import ExtraTreesRegressor, VotingRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsRegressor
+from sklearn.neural_network import MLPRegressor
 from sklearn.tree import DecisionTreeRegressor
 
 from promo_repro.claims import formula
@@ -374,12 +375,20 @@ MODELS = {
     "least squares": LinearRegression,
     "tree": lambda: DecisionTreeRegressor(max_depth=6, random_state=0),
     "nearest neighbours": lambda: KNeighborsRegressor(50),
+    "neural network": lambda: VotingRegressor(
+        [
+            (f"start {start}", MLPRegressor(random_state=start, **NETWORK))
+            for start in range(NETWORK_STARTS)
+        ]
+    ),
 }
+NETWORK = {"hidden_layer_sizes": (16,), "early_stopping": True, "max_iter": 2_000}
+NETWORK_STARTS = 3
 SCALERS = {"none": np.asarray, "z-score": z_score, "min-max": min_max}
 
 
-def scaled_r_squared(panel: Panel, model: str, scaler: str) -> float:
-    """Return out-of-time R² when the raw features go through a scaler before the model.
+def scaled_predictions(panel: Panel, model: str, scaler: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return actual and predicted spend, each (test weeks, households), after a scaler.
 
     Features: dollars, trips and discounted share of the last twelve weeks: very unlike scales.
     Training and test rows are scaled together, so that both see the same map.
@@ -395,13 +404,24 @@ def scaled_r_squared(panel: Panel, model: str, scaler: str) -> float:
     target = np.concatenate([next_spend(panel, week) for week in weeks])
     cut = 3 * len(panel.households)
     fitted = MODELS[model]().fit(table[:cut], target[:cut])
-    return r_squared(target[cut:], fitted.predict(table[cut:]))
+    shape = (len(TEST_WEEKS), len(panel.households))
+    return target[cut:].reshape(shape), fitted.predict(table[cut:]).reshape(shape)
 
 
-def scaling_effect(panel: Panel, model: str, scaler: str) -> float:
-    """Return how much out-of-time R² changes when features are scaled: the absolute difference."""
-    without = scaled_r_squared(panel, model, "none")
-    return abs(scaled_r_squared(panel, model, scaler) - without)
+def scaled_r_squared(panel: Panel, model: str, scaler: str) -> float:
+    """Return out-of-time R² of a model behind a scaler."""
+    return r_squared(*scaled_predictions(panel, model, scaler))
+
+
+def scaling_gain(panel: Panel, model: str, scaler: str, seed: int = 0):
+    """Return how much out-of-time R² rises when features are scaled first, with interval."""
+    actual, without = scaled_predictions(panel, model, "none")
+    _, scaled = scaled_predictions(panel, model, scaler)
+
+    def difference(actual, a, b):
+        return r_squared(actual, a) - r_squared(actual, b)
+
+    return bootstrap(difference, actual, scaled, without, seed=seed)
 
 
 def cleaning_gain(raw: Panel, clean: Panel, measure: str, seed: int = 0):
