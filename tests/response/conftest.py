@@ -30,4 +30,4 @@ def journey(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PROMO_REPRO_CACHE", str(folder / "cache"))
         made = synthetic.complete_journey(np.random.default_rng(7), lines=6_000)
-        yield complete_journey.load(made.write(folder / "raw"))
+        return complete_journey.load(made.write(folder / "raw"))
