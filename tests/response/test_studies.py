@@ -77,7 +77,7 @@ def test_deviance_by_hand():
 
 @pytest.mark.parametrize("predicted", [[0.0, 1.0], [-1.0, 1.0], [np.nan, 1.0]])
 def test_deviance_needs_positive_means(predicted):
-    with pytest.raises(ValueError, match="positive|NaN"):
+    with pytest.raises(ValueError, match=r"positive|NaN"):
         studies.deviance_explained([1.0, 2.0], predicted, [1.0, 1.0])
 
 
