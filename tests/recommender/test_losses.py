@@ -257,11 +257,23 @@ def test_behaviour_change_by_hand():
     counts[0] = [[1, 0], [3, 0], [0, 5], [0, 0]]
     counts[1] = [[2, 1], [1, 2], [1, 0], [3, 4]]
     counts[2, 0] = 1
-    assert losses.behaviour_change(counts, (0, 2), (2, 4)) == pytest.approx((1 + 0) / 2)
-    assert losses.behaviour_change(counts, (0, 1), (2, 3)) == pytest.approx((1 + 1 / 3) / 2)
-    assert losses.behaviour_change(counts, (0, 2), (0, 2)) == 0
-    with pytest.raises(ValueError, match="no user has purchases in both windows"):
-        losses.behaviour_change(counts[2:], (0, 2), (2, 4))
+    found = losses.behaviour_change(counts, [False, False, True, True])
+    assert found == pytest.approx([1, 0, np.nan], nan_ok=True)
+    found = losses.behaviour_change(counts[:2, :3], [False, True, True])
+    assert found == pytest.approx([5 / 8, 1 / 6])
+    with pytest.raises(ValueError, match="no user has purchases in both sets"):
+        losses.behaviour_change(counts[2:], [False, False, True, True])
+
+
+def test_behaviour_drifts_when_it_changes_with_time_and_not_otherwise():
+    rng = np.random.default_rng(0)
+    share = np.full((20, 3), 1 / 3)
+    steady = rng.multinomial(30, share, size=(200, 20)).astype(float)
+    share[10:] = [0.6, 0.3, 0.1]
+    moving = rng.multinomial(30, share, size=(200, 20)).astype(float)
+    later, even = np.arange(20) >= 10, np.arange(20) % 2 == 0
+    assert abs(losses.behaviour_drift(steady, later, even)) < 0.01
+    assert losses.behaviour_drift(moving, later, even) > 0.2
 
 
 # --- input ----------------------------------------------------------------------------------------

@@ -99,3 +99,10 @@ def test_a_constant_feature_stays_zero():
     assert pointwise.standardised(np.array([[3.0, 5]]), np.array([3.0, 1]), np.array([0.0, 2])) == (
         pytest.approx(np.array([[0, 2]]))
     )
+
+
+def test_scores_in_parts_are_the_scores_of_the_whole():
+    x = np.random.default_rng(0).random((7, 400_000, 2))
+    weights = np.arange(7.0)[:, None]
+    in_parts = pointwise._in_parts(lambda part, w: w * part.sum(axis=-1))
+    assert (in_parts(x, weights) == weights * x.sum(axis=-1)).all()

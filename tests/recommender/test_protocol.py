@@ -85,16 +85,18 @@ def test_bad_input():
         protocol.split(protocol.Purchases(lines, tiny().items), 3, 5)
 
 
-def test_purchases_are_one_row_per_basket_and_type():
+def lines_and_products():
     transactions = pd.DataFrame(
         {
-            "household_id": [2, 1, 1, 1],
-            "timestamp": pd.to_datetime(["2017-01-03", "2017-01-02", "2017-01-02", "2017-01-01"]),
-            "basket_id": [7, 9, 9, 8],
-            "product_id": [1, 1, 2, 3],
-            "week": [2, 2, 2, 1],
-            "sales_value": [1.0, 1.0, 1.0, 2.0],
-            "retail_disc": [0.0, 0.0, 0.5, 0.0],
+            "household_id": [2, 1, 1, 1, 1],
+            "timestamp": pd.to_datetime(
+                ["2017-01-03", "2017-01-02", "2017-01-02", "2017-01-01", "2017-01-02"]
+            ),
+            "basket_id": [7, 9, 9, 8, 9],
+            "product_id": [1, 1, 2, 3, 2],
+            "week": [2, 2, 2, 1, 2],
+            "sales_value": [1.0, 1.0, 1.0, 2.0, 1.0],
+            "retail_disc": [0.0, 0.0, 0.5, 0.0, 0.0],
             "coupon_match_disc": 0.0,
         }
     )
@@ -103,10 +105,35 @@ def test_purchases_are_one_row_per_basket_and_type():
             "product_id": [1, 2, 3, 4],
             "product_type": ["milk", "milk", None, "bread"],
             "product_category": ["dairy", "dairy", None, "bakery"],
-            "department": ["food", "food", "food", "food"],
+            "department": ["food", "shelf", "food", "food"],
         }
     )
-    found = protocol.purchases(transactions, products)
+    return transactions, products
+
+
+def test_purchases_are_one_row_per_basket_and_type():
+    found = protocol.purchases(*lines_and_products())
     assert found.items["product_type"].tolist() == ["milk"]
+    # Two lines of product 2 and two of product 1: the tie goes to the later name.
+    assert found.items["department"].tolist() == ["shelf"]
     assert found.lines[["household_id", "basket_id"]].to_numpy().tolist() == [[1, 9], [2, 7]]
     assert found.lines["on_deal"].tolist() == [True, False]
+
+
+def test_purchases_of_single_products():
+    found = protocol.product_purchases(*lines_and_products(), cut=2)
+    assert found.items["product_id"].tolist() == [1, 2]
+    columns = ["household_id", "basket_id", "item", "on_deal"]
+    assert found.lines[columns].to_numpy().tolist() == [
+        [1, 9, 0, False], [1, 9, 1, True], [2, 7, 0, False],
+    ]  # fmt: skip
+    most = protocol.product_purchases(*lines_and_products(), cut=2, count=1)
+    assert most.items["product_id"].tolist() == [1]
+    assert len(most.lines) == 2
+
+
+def test_the_products_are_chosen_by_the_past_alone():
+    transactions, products = lines_and_products()
+    late = transactions.assign(week=np.where(transactions["product_id"] == 2, 3, 1))
+    found = protocol.product_purchases(late, products, cut=2)
+    assert found.items["product_id"].tolist() == [1]

@@ -6,6 +6,7 @@ import pytest
 from scipy import sparse
 
 from promo_repro.recommender import protocol, studies
+from promo_repro.recommender.encoders import Recipe
 
 
 def test_reported_finds_one_row():
@@ -91,6 +92,15 @@ def test_filled_share():
 
 def test_more_items_take_longer():
     assert studies.response_seconds(200_000, 32) > studies.response_seconds(100, 32)
+
+
+def test_a_deep_encoder_costs_more_than_counting(small_shop):
+    part = protocol.split(small_shop, 24, 30)
+    recipe = Recipe("dense", width=8, epochs=20)
+    assert studies.cost_over_counting("training", part, recipe) > 20
+    assert studies.cost_over_counting("deployment", part, recipe) > 0
+    with pytest.raises(ValueError, match="no stage 'x'"):
+        studies.cost_over_counting("x", part, recipe)
 
 
 def test_superposition():

@@ -50,9 +50,12 @@ def text_features(split: Split, vectors=None) -> np.ndarray:
     vectors = tf_idf(word_counts(texts)) if vectors is None else vectors
     log_counts = split.history.log1p()
     recent = split.weighted(decay(split.cut - split.week, SHORT)).log1p()
-    shares = [share(log_counts, split.items[c]) for c in ("product_category", "department")]
-    features = (cosine(log_counts, vectors), cosine(recent, vectors), *map(np.sqrt, shares))
-    return np.stack(features, axis=-1).astype(np.float32)
+    features = np.empty((*split.target.shape, 4), dtype=np.float32)
+    features[..., 0] = cosine(log_counts, vectors)
+    features[..., 1] = cosine(recent, vectors)
+    features[..., 2] = np.sqrt(share(log_counts, split.items["product_category"]))
+    features[..., 3] = np.sqrt(share(log_counts, split.items["department"]))
+    return features
 
 
 def cosine(counts, vectors, candidates=None) -> np.ndarray:

@@ -4,29 +4,57 @@ Each part writes `data/results/03_recommender/<part>.json`; without an argument 
 """
 
 import json
-import subprocess
 import sys
+from collections.abc import Callable
+from itertools import product
 
 import numpy as np
+import pandas as pd
 import torch
 
 from promo_repro.datasets import complete_journey
-from promo_repro.project import root
-from promo_repro.recommender import encoders, pointwise
+from promo_repro.project import commit, root
+from promo_repro.recommender import encoders, pointwise, protocol
 from promo_repro.recommender.baselines import decay, ease, frequency, item_knn
 from promo_repro.recommender.content import text_features
 from promo_repro.recommender.encoders import KINDS, Recipe, variant
 from promo_repro.recommender.factorisation import als, confidence
 from promo_repro.recommender.metrics import measured, paired_interval
-from promo_repro.recommender.protocol import TEST, TUNING, Split, popularity, purchases, split
+from promo_repro.recommender.protocol import EARLIER, RECENT_WEEKS, TEST, TUNING, Split, popularity
+from promo_repro.recommender.studies import committed, deal_segments, reported
 
 METRICS = ("recall", "ndcg", "novel_recall", "novel_ndcg")
-RATES = (3e-3, 1e-2)
 SEEDS = (0, 1, 2)
 ENCODER_SEEDS = (0, 1)
-TUNING_EPOCHS, EPOCHS = 4, 16
+TUNING_EPOCHS, EPOCHS = 16, 32
 LABELLED = 100
+ADAPTED = Recipe("dense", rate=1e-2, epochs=6)
+STARTS = ("scratch", "hierarchy", "self-supervised", "transfer")
 COMMAND = "python -m promo_repro.recommender.full"
+
+# What is tried for each method on the earlier window, and how a setting is called.
+GRIDS: dict[str, list[tuple]] = {
+    "decayed frequency": [(half_life,) for half_life in (4, 8, 16, 26, 52)],
+    "item-kNN": [(neighbours,) for neighbours in (50, 200, 800, 1_600)],
+    "EASE": [(10.0**power,) for power in range(-4, 5)],
+    "ALS": list(product((16, 32), (0.1, 0.5), (3.0, 30.0, 100.0, 300.0))),
+    "logistic regression": [(1e-2,), (1.0,), (1e2,), (1e4,)],
+    "adaptive SVM": [(1e-4,), (1e-3,), (1e-2,), (1e-1,)],
+    "boosting": list(product((7, 15), (0.04, 0.08))),
+    "network": list(product((32, 64), (1e-3, 3e-3))),
+} | {kind: list(product((64, 128), (3e-3, 1e-2))) for kind in KINDS}
+CALLED = {
+    "decayed frequency": "half-life {}",
+    "item-kNN": "{} neighbours",
+    "EASE": "λ = {:g}",
+    "ALS": "f = {}, α = {:g}, λ = {:g}",
+    "logistic regression": "λ = {:g}",
+    "adaptive SVM": "C = {:g}",
+    "boosting": "{} leaves, rate {:g}",
+    "network": "{} units, rate {:g}",
+} | dict.fromkeys(KINDS, "width {}, rate {:g}")
+CLASSICAL = ("decayed frequency", "item-kNN", "EASE", "ALS")
+PAIR_LEARNERS = ("logistic regression", "adaptive SVM", "boosting", "network")
 
 
 def rows(name: str, values: dict[str, np.ndarray], metrics=METRICS) -> list[dict]:
@@ -51,68 +79,199 @@ def averaged(runs: list[dict]) -> dict[str, np.ndarray]:
     return {metric: np.mean([run[metric] for run in runs], axis=0) for metric in METRICS}
 
 
+# Tuning -------------------------------------------------------------------------------------------
+
+
+def setting_name(method: str, setting: tuple) -> str:
+    """What a method with one setting is called in the results."""
+    return f"{method}, {CALLED[method].format(*setting)}"
+
+
+def trials(method: str, run: Callable[..., dict]) -> list[dict]:
+    """Rows for every setting in the method's grid; `run(method, *setting)` gives its metrics."""
+    result = []
+    for setting in GRIDS[method]:
+        result += rows(setting_name(method, setting), run(method, *setting))
+    progress(method)
+    return result
+
+
+def best(found, method: str) -> tuple:
+    """The setting of a method with the highest NDCG in the rows (a frame) of a tuning run."""
+    ndcg = [reported(found, setting_name(method, s), "ndcg", "value") for s in GRIDS[method]]
+    return GRIDS[method][int(np.argmax(ndcg))]
+
+
+def classical(method: str, part: Split, *setting) -> np.ndarray:
+    """Scores (U, I) of one of the methods in `CLASSICAL` with one setting."""
+    logs = part.history.log1p()
+    if method == "decayed frequency":
+        weights = decay(part.cut - part.week, *setting)
+        return frequency(part.weighted(weights), popularity(part, RECENT_WEEKS))
+    if method == "item-kNN":
+        return item_knn(logs, *setting)
+    if method == "EASE":
+        return ease(logs, *setting)
+    factors, alpha, regularisation = setting
+    trust = confidence(part.history, alpha)
+    found = als(trust, factors, regularisation, 8, torch.Generator().manual_seed(0))
+    return (found.users @ found.items.T).numpy()
+
+
+def impersonal(part: Split) -> dict[str, np.ndarray]:
+    """Scores of the baselines without a setting: chance, popularity and the plain count."""
+    recent = popularity(part, RECENT_WEEKS)
+    return {
+        "random": np.random.default_rng(0).random(part.target.shape),
+        "popularity": popularity(part),
+        "popularity, 4 weeks": recent,
+        "personal frequency": frequency(part.history, recent),
+    }
+
+
+def pair_scores(method: str, past: Split, features, later: Split, new, *setting) -> np.ndarray:
+    """Scores (U, I) for `later` of a learner of pairs that was trained on the target of `past`.
+
+    `features` (U, I, F) belong to `past` and `new` to `later`.
+    """
+    pairs = pointwise.training_pairs(past, np.random.default_rng(0))
+    x, labels = features[pairs.rows, pairs.columns], pairs.labels
+    if method == "logistic regression":
+        return pointwise.logistic(x, labels, *setting)(new)
+    if method == "boosting":
+        return pointwise.boosted(x, labels, *setting)(new)
+    if method == "network":
+        hidden, rate = setting
+        start = torch.Generator().manual_seed(0)
+        return pointwise.mlp(x, labels, start, hidden=hidden, rate=rate)(new)
+    groups = [deal_segments(part) for part in (past, later)]
+    score = pointwise.linear_svm(x, labels, groups[0][pairs.rows], *setting)
+    return score(new, np.broadcast_to(groups[1][:, None], later.target.shape))
+
+
+# Parts --------------------------------------------------------------------------------------------
+
+
+def splits(shop, *windows) -> list[Split]:
+    """Splits of the shop's purchases by product type, one for each window."""
+    bought = protocol.purchases(shop.transactions, shop.products)
+    return [protocol.split(bought, **window) for window in windows]
+
+
+def product_split(shop, window) -> Split:
+    """Split of the purchases of the 5,000 products that sold most up to the cut of the window."""
+    bought = protocol.product_purchases(shop.transactions, shop.products, window["cut"])
+    return protocol.split(bought, **window)
+
+
+def tuning_part(shop) -> list[dict]:
+    """Every setting of the classical methods, measured on the earlier window only."""
+    (tuning,) = splits(shop, TUNING)
+    result = rows("frequency", measured(impersonal(tuning)["personal frequency"], tuning))
+    for method in CLASSICAL:
+        result += trials(method, lambda m, *s: measured(classical(m, tuning, *s), tuning))
+    return result
+
+
+def products_part(shop) -> list[dict]:
+    """The baselines for 5,000 single products, tuned on the earlier window as for the types."""
+    tuning, test = (product_split(shop, window) for window in (TUNING, TEST))
+    tried, runs = [], {name: measured(s, test) for name, s in impersonal(test).items()}
+    for method in CLASSICAL:
+        tried += trials(method, lambda m, *s: measured(classical(m, tuning, *s), tuning))
+    for method in CLASSICAL:
+        runs[method] = measured(classical(method, test, *best(pd.DataFrame(tried), method)), test)
+    result = tried
+    for name, run in runs.items():
+        result += rows(name, run)
+        result += contrast(f"{name} − frequency", run, runs["personal frequency"])
+        result += contrast(f"{name} − popularity", run, runs["popularity, 4 weeks"])
+    return result
+
+
+def pair_trials(earlier: Split, tuning: Split) -> list[dict]:
+    """The grids of the learners of pairs: trained on one window, measured on the next."""
+    past, now = (pointwise.behaviour_features(part) for part in (earlier, tuning))
+    result = []
+    for method in PAIR_LEARNERS:
+        result += trials(
+            method, lambda m, *s: measured(pair_scores(m, earlier, past, tuning, now, *s), tuning)
+        )
+    return result
+
+
+def pairs_part(shop) -> list[dict]:
+    """Learners of pairs: their tuning one window earlier, and boosted trees on the later one."""
+    earlier, tuning, test = splits(shop, EARLIER, TUNING, TEST)
+    result = pair_trials(earlier, tuning)
+    setting = best(pd.DataFrame(result), "boosting")
+    own = measured(impersonal(test)["personal frequency"], test)
+    for name, make in {
+        "boosting": pointwise.behaviour_features,
+        "boosting with text": all_features,
+    }.items():
+        scores = pair_scores("boosting", tuning, make(tuning), test, make(test), *setting)
+        run = measured(scores, test)
+        result += rows(name, run) + contrast(f"{name} − frequency", run, own)
+        progress(name)
+    return result
+
+
+def all_features(part: Split) -> np.ndarray:
+    """Behaviour and text features of all pairs, (U, I, 14)."""
+    return np.concatenate([pointwise.behaviour_features(part), text_features(part)], axis=-1)
+
+
 def trained(recipe: Recipe, part: Split, seeds=ENCODER_SEEDS) -> dict[str, np.ndarray]:
     """Metrics of an encoder trained on a split's past, averaged over the seeds."""
     models = (encoders.fit(recipe, part, seed) for seed in seeds)
     return averaged([measured(encoders.scores(model, part), part) for model in models])
 
 
-def tuning_part(test: Split, tuning: Split) -> list[dict]:
-    """Every setting of the classical methods, measured on the earlier window only."""
-    counts = tuning.history
-    logs = counts.log1p()
-    recent = popularity(tuning, 4)
-    trials = {"frequency": frequency(counts, recent)}
-    for half_life in (4, 8, 16, 26):
-        weights = decay(tuning.cut - tuning.week, half_life)
-        trials[f"decayed frequency, half-life {half_life}"] = frequency(
-            tuning.weighted(weights), recent
-        )
-    for neighbours in (50, 200, 800, 1_600):
-        trials[f"item-kNN, {neighbours} neighbours"] = item_knn(logs, neighbours)
-    for regularisation in (0.1, 1, 10, 100, 1_000):
-        trials[f"EASE, λ = {regularisation}"] = ease(logs, regularisation)
-    for factors in (16, 32):
-        for alpha in (0.1, 0.5):
-            for regularisation in (3.0, 30.0, 100.0, 300.0):
-                c = confidence(counts, alpha)
-                found = als(c, factors, regularisation, 8, torch.Generator().manual_seed(0))
-                name = f"ALS, f = {factors}, α = {alpha:g}, λ = {regularisation:g}"
-                trials[name] = (found.users @ found.items.T).numpy()
-    return [row for name, scores in trials.items() for row in rows(name, measured(scores, tuning))]
-
-
-def encoder_part(test: Split, tuning: Split) -> list[dict]:
-    """Four encoders at equal tuning budget, and what a prior, a hierarchy and a task add."""
-    result, runs, base = [], {}, {}
+def encoder_tuning_part(shop) -> list[dict]:
+    """Four settings of each encoder on the earlier window, for half of the epochs."""
+    (tuning,) = splits(shop, TUNING)
+    result = []
     for kind in KINDS:
-        recipes = [Recipe(kind, rate=rate, epochs=TUNING_EPOCHS) for rate in RATES]
-        trials = [trained(recipe, tuning, ENCODER_SEEDS[:1]) for recipe in recipes]
-        for recipe, trial in zip(recipes, trials, strict=True):
-            result += rows(f"tuning: {kind}, rate {recipe.rate:g}", trial)
-        best = recipes[int(np.argmax([np.nanmean(trial["ndcg"]) for trial in trials]))]
-        base[kind] = variant(best, epochs=EPOCHS)
-        runs[kind] = trained(base[kind], test)
-        result += rows(kind, runs[kind])
-        progress(kind)
-    for name, changes in {
-        "dense with rule": {"prior": True},
-        "dense with hierarchy": {"hierarchy": True},
-    }.items():
-        runs[name] = trained(variant(base["dense"], **changes), test)
-        result += rows(name, runs[name]) + contrast(f"{name} − dense", runs[name], runs["dense"])
+        result += trials(
+            kind,
+            lambda kind, width, rate: trained(
+                Recipe(kind, width, rate, TUNING_EPOCHS), tuning, ENCODER_SEEDS[:1]
+            ),
+        )
+    return result
+
+
+def tuned_recipe(kind: str) -> Recipe:
+    """An encoder with the best setting of the committed tuning run, and all epochs."""
+    return Recipe(kind, *best(committed("encoder_tuning"), kind), EPOCHS)
+
+
+def encoder_part(shop) -> list[dict]:
+    """Four encoders with their best settings, and what a prior, a hierarchy and a task add."""
+    (test,) = splits(shop, TEST)
+    dense = tuned_recipe("dense")
+    recipes = {kind: tuned_recipe(kind) for kind in KINDS} | {
+        "dense with rule": variant(dense, prior=True),
+        "dense with hierarchy": variant(dense, hierarchy=True),
+    }
+    result, runs = [], {}
+    for name, recipe in recipes.items():
+        runs[name] = trained(recipe, test)
+        result += rows(name, runs[name])
         progress(name)
-    models = [encoders.fit(variant(base["dense"], heads=2), test, seed) for seed in ENCODER_SEEDS]
+    for name in list(recipes)[len(KINDS) :]:
+        result += contrast(f"{name} − dense", runs[name], runs["dense"])
+    models = [encoders.fit(variant(dense, heads=2), test, seed) for seed in ENCODER_SEEDS]
     joint = averaged([measured(encoders.scores(m, test), test) for m in models])
     deal_main = averaged([measured(encoders.scores(m, test), test, deal=True) for m in models])
     deal_own = averaged([measured(encoders.scores(m, test, 1), test, deal=True) for m in models])
     result += rows("two tasks", joint) + contrast("two tasks − dense", joint, runs["dense"])
     result += contrast("deals: own head − item head", deal_own, deal_main)
-    own = measured(frequency(test.history, popularity(test, 4)), test)
-    common = measured(popularity(test, 4), test)
+    plain = {name: measured(scores, test) for name, scores in impersonal(test).items()}
     for name, run in runs.items():
-        result += contrast(f"{name} − popularity", run, common)
-        result += contrast(f"{name} − frequency", run, own)
+        result += contrast(f"{name} − popularity", run, plain["popularity, 4 weeks"])
+        result += contrast(f"{name} − frequency", run, plain["personal frequency"])
     for i, first in enumerate(KINDS):
         for second in KINDS[i + 1 :]:
             result += contrast(f"{first} − {second}", runs[first], runs[second])
@@ -129,63 +288,52 @@ def households_by_place(test: Split, seed: int):
 def adapted(start: str, test: Split, seed: int, labelled_epochs=60) -> dict[str, np.ndarray]:
     """Metrics of unlabelled target households after a start and training on 100 labelled ones.
 
-    `start` is "scratch", "self-supervised" (unordered baskets of the other households) or
-    "transfer" (their next baskets).
+    `start` is "scratch", "hierarchy" (the same, with embeddings shared along the product
+    hierarchy), "self-supervised" (unordered baskets of the other households) or "transfer" (their
+    next baskets).
     """
+    if start not in STARTS:
+        raise ValueError(f"no start {start!r}; choose from {', '.join(STARTS)}")
     source, labelled, rest = households_by_place(test, seed)
-    recipe = Recipe("dense", rate=RATES[1], epochs=6)
+    recipe = variant(ADAPTED, hierarchy=start == "hierarchy")
     model = encoders.build(recipe, test.only(labelled), seed)
     if start == "self-supervised":
         encoders.self_supervised(model, test.only(source), seed, 3)
     elif start == "transfer":
         encoders.train(model, test, seed, households=source)
-    elif start != "scratch":
-        raise ValueError(f"no start {start!r}; choose scratch, self-supervised or transfer")
     encoders.train(model, test, seed, households=labelled, epochs=labelled_epochs)
     held = test.only(rest)
     return measured(encoders.scores(model, held), held)
 
 
-def adaptation_part(test: Split, tuning: Split) -> list[dict]:
-    """Self-supervised pre-training and transfer against a start from scratch."""
+def adaptation_part(shop) -> list[dict]:
+    """A hierarchy, self-supervised pre-training and transfer against a start from scratch."""
+    (test,) = splits(shop, TEST)
     result, runs = [], {}
-    for start in ("scratch", "self-supervised", "transfer"):
-        trials = [adapted(start, test, s) for s in SEEDS]
-        runs[start] = {m: np.concatenate([trial[m] for trial in trials]) for m in METRICS}
+    for start in STARTS:
+        runs[start] = joined([adapted(start, test, seed) for seed in SEEDS])
         result += rows(start, runs[start])
         progress(start)
-    common = [
-        measured(popularity(test, 4), test.only(households_by_place(test, s)[2])) for s in SEEDS
-    ]
-    common = {m: np.concatenate([trial[m] for trial in common]) for m in METRICS}
+    rest = [test.only(households_by_place(test, seed)[2]) for seed in SEEDS]
+    common = joined([measured(popularity(test, RECENT_WEEKS), part) for part in rest])
     result += rows("popularity", common)
-    for start in ("self-supervised", "transfer"):
+    for start in STARTS[1:]:
         result += contrast(f"{start} − scratch", runs[start], runs["scratch"])
         result += contrast(f"{start} − popularity", runs[start], common)
     return result
 
 
-def boosting_part(test: Split, tuning: Split) -> list[dict]:
-    """Gradient-boosted trees on the behaviour features, and with the descriptions added."""
-    features = {"boosting": pointwise.behaviour_features}
-    features["boosting with text"] = lambda s: np.concatenate(
-        [pointwise.behaviour_features(s), text_features(s)], axis=-1
-    )
-    own = measured(frequency(test.history, popularity(test, 4)), test)
-    result = []
-    for name, make in features.items():
-        pairs = pointwise.training_pairs(tuning, np.random.default_rng(0))
-        score = pointwise.boosted(make(tuning)[pairs.rows, pairs.columns], pairs.labels)
-        run = measured(score(make(test)), test)
-        result += rows(name, run) + contrast(f"{name} − frequency", run, own)
-        progress(name)
-    return result
+def joined(runs: list[dict]) -> dict[str, np.ndarray]:
+    """Metrics of the households of several divisions, one after the other."""
+    return {metric: np.concatenate([run[metric] for run in runs]) for metric in METRICS}
 
 
 PARTS = {
     "tuning": (tuning_part, (0,)),
-    "boosting": (boosting_part, (0,)),
+    "products": (products_part, (0,)),
+    "pairs": (pairs_part, (0,)),
     "adaptation": (adaptation_part, SEEDS),
+    "encoder_tuning": (encoder_tuning_part, ENCODER_SEEDS[:1]),
     "encoders": (encoder_part, ENCODER_SEEDS),
 }
 
@@ -202,28 +350,20 @@ def main(names) -> None:
         raise SystemExit(f"no part {', '.join(unknown)}; choose from {', '.join(PARTS)}")
     torch.set_num_threads(1)
     shop = complete_journey.load()
-    bought = purchases(shop.transactions, shop.products)
-    test, tuning = split(bought, **TEST), split(bought, **TUNING)
     for name in names or PARTS:
         print(name, flush=True)
         part, seeds = PARTS[name]
         record = {
             "command": f"{COMMAND} {name}",
-            "commit": _commit(),
+            "commit": commit(),
             "device": "cpu, one thread",
             "seeds": list(seeds),
             "simulated": False,
-            "rows": part(test, tuning),
+            "rows": part(shop),
         }
         path = root() / "data" / "results" / "03_recommender" / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-
-
-def _commit() -> str:
-    command = ["git", "-C", str(root()), "rev-parse", "--short", "HEAD"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

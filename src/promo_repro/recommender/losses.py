@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from promo_repro.claims import formula
+from promo_repro.recommender.metrics import gain_high
 
 
 def as_pair(label, prediction) -> tuple[Tensor, Tensor]:
@@ -242,17 +243,29 @@ def contradicted_items(bought) -> float:
     return float(((share > 0) & (share < 1)).mean())
 
 
-def behaviour_change(counts, first: tuple[int, int], second: tuple[int, int]) -> float:
-    """Mean distance of a user's behaviour in two windows, 0 (same) to 1 (nothing in common).
+def behaviour_change(counts, later) -> np.ndarray:
+    """Distance of each user's behaviour in two sets of weeks, 0 (same) to 1 (nothing in common).
 
-    `counts` (users, weeks, kinds) of purchases; a window is (first week, week after the last).
-    Behaviour is the distribution of a window's purchases over the kinds; the distance is total
-    variation; users without a purchase in one of the windows are left out.
+    `counts` (users, weeks, kinds) of purchases; `later` (weeks,) of truth values says which weeks
+    are the second set. Behaviour is the distribution of the purchases over the kinds; the distance
+    is total variation, NaN for a user without a purchase in one of the sets.
     """
-    counts = np.asarray(counts, dtype=float)
-    x, y = (counts[:, slice(*window)].sum(axis=1) for window in (first, second))
-    kept = (x.sum(axis=1) > 0) & (y.sum(axis=1) > 0)
-    if not kept.any():
-        raise ValueError("no user has purchases in both windows; widen them")
-    x, y = (each[kept] / each[kept].sum(axis=1, keepdims=True) for each in (x, y))
-    return float((np.abs(x - y).sum(axis=1) / 2).mean())
+    counts, later = np.asarray(counts, dtype=float), np.asarray(later, dtype=bool)
+    x, y = counts[:, ~later].sum(axis=1), counts[:, later].sum(axis=1)
+    both = (x.sum(axis=1) > 0) & (y.sum(axis=1) > 0)
+    if not both.any():
+        raise ValueError("no user has purchases in both sets of weeks; widen them")
+    distance = np.full(len(counts), np.nan)
+    x, y = (each[both] / each[both].sum(axis=1, keepdims=True) for each in (x, y))
+    distance[both] = np.abs(x - y).sum(axis=1) / 2
+    return distance
+
+
+def behaviour_drift(counts, later, alike) -> float:
+    """How much more behaviour differs between two sets of weeks than chance makes it differ.
+
+    The upper end of the 95 % interval, over users, of the `behaviour_change` between the weeks of
+    `later` and the others, minus that between the weeks of `alike` and the others: two sets of the
+    same size that no time separates, say the even and the odd weeks.
+    """
+    return gain_high(behaviour_change(counts, later), behaviour_change(counts, alike))

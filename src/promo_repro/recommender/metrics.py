@@ -4,6 +4,10 @@ import numpy as np
 
 from promo_repro.claims import formula
 
+# The least gain in NDCG at 10 that is called useful: one more hit, on the last rank, in about
+# every thirteenth list. An interval that stays below it says that there is no useful gain.
+LEAST_USEFUL = 0.005
+
 
 def top_k(scores, k):
     """Column indices of the k largest scores of each row, best first; ties to the lower index.

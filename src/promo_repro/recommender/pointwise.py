@@ -4,6 +4,7 @@ Features come from the past of a split, labels from its target. Training pairs a
 earlier split, so that no model sees a week after the cut of the split that it is judged on.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -28,31 +29,35 @@ class Pairs(NamedTuple):
 
 
 def behaviour_features(split: Split) -> np.ndarray:
-    """What the baskets say about each pair, (U, I, F) float32.
+    """What the baskets say about each pair, (U, I, 10) float32.
 
     Own purchases (all, and decayed with half-lives of 8 and 26 weeks), their rate per visit,
-    recency, the item's popularity (all time, last 4 weeks), item-kNN and EASE scores.
+    recency, whether there are any, the item's popularity (all time, last 4 weeks), item-kNN and
+    EASE scores.
     """
+    features = np.empty((*split.target.shape, 10), dtype=np.float32)
+    for k, column in enumerate(_behaviour(split)):
+        features[..., k] = column
+    return features
+
+
+def _behaviour(split: Split):
+    """The features one at a time: all of them in double precision would fill the memory."""
     counts = split.history.toarray()
     visits = np.maximum(np.diff(split.start), 1)[:, None]
     age = split.cut - split.week
     fresh = split.weighted(decay(age, SHORT)).toarray()
     log_counts = sparse.csr_matrix(np.log1p(counts))
-    everybody = np.broadcast_to(np.log1p(popularity(split)), counts.shape)
-    lately = np.broadcast_to(np.log1p(popularity(split, RECENT_WEEKS)), counts.shape)
-    features = (
-        np.log1p(counts),
-        np.log1p(fresh),
-        np.log1p(split.weighted(decay(age, LONG)).toarray()),
-        np.log((counts + 0.3) / (visits + 1)),
-        np.where(counts > 0, fresh / np.maximum(counts, 1), 0),
-        (counts > 0).astype(float),
-        everybody,
-        lately,
-        np.sqrt(np.maximum(item_knn(log_counts, 200), 0)),
-        ease(log_counts, 1_000),
-    )
-    return np.stack(features, axis=-1).astype(np.float32)
+    yield np.log1p(counts)
+    yield np.log1p(fresh)
+    yield np.log1p(split.weighted(decay(age, LONG)).toarray())
+    yield np.log((counts + 0.3) / (visits + 1))
+    yield np.where(counts > 0, fresh / np.maximum(counts, 1), 0)
+    yield counts > 0
+    yield np.log1p(popularity(split))
+    yield np.log1p(popularity(split, RECENT_WEEKS))
+    yield np.sqrt(np.maximum(item_knn(log_counts, 200), 0))
+    yield ease(log_counts, 1_000)
 
 
 @formula("eq-03-log-odds-correction")
@@ -98,6 +103,17 @@ def standardised(features, mean, scale):
     return (features - mean) / np.where(scale > 0, scale, 1)
 
 
+def _in_parts(score):
+    """The same score, a few million numbers at a time: copies of all pairs fill the memory."""
+
+    def whole(x, *others):
+        parts = math.ceil(x.size / 2**22)
+        split = [np.array_split(each, parts) for each in (x, *others)]
+        return np.concatenate([score(*part) for part in zip(*split, strict=True)])
+
+    return whole
+
+
 def logistic(features, labels, regularisation=1.0):
     """Fit a logistic regression to pairs (n, F); returns a function features → log-odds."""
     from sklearn.linear_model import LogisticRegression
@@ -105,24 +121,29 @@ def logistic(features, labels, regularisation=1.0):
     mean, scale = features.mean(axis=0), features.std(axis=0)
     model = LogisticRegression(C=1 / regularisation, max_iter=500)
     model.fit(standardised(features, mean, scale), labels)
-    return lambda x: standardised(x, mean, scale) @ model.coef_[0] + model.intercept_[0]
+    return _in_parts(lambda x: standardised(x, mean, scale) @ model.coef_[0] + model.intercept_[0])
 
 
-def boosted(features, labels, seed=0):
+def boosted(features, labels, leaves=15, rate=0.08, seed=0):
     """Fit gradient-boosted trees to pairs (n, F); returns a function features → log-odds."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(
-        max_iter=120, learning_rate=0.08, max_leaf_nodes=15, random_state=seed, early_stopping=False
+        max_iter=120,
+        learning_rate=rate,
+        max_leaf_nodes=leaves,
+        random_state=seed,
+        early_stopping=False,
     ).fit(features, labels)
     return lambda x: model.decision_function(x.reshape(-1, x.shape[-1])).reshape(x.shape[:-1])
 
 
-def linear_svm(features, labels, segments=None, seed=0):
+def linear_svm(features, labels, segments=None, penalty=0.01, seed=0):
     """Fit a linear support vector machine to pairs; returns (features, segments) → score.
 
-    With `segments` (n,) whole numbers it is adaptive: each segment has its own deviation from the
-    shared weights, penalised like them (Yang, Yan and Hauptmann, 2007, in its linear form).
+    `penalty` is the C of the machine, the weight of an error. With `segments` (n,) whole numbers it
+    is adaptive: each segment has its own deviation from the shared weights, penalised like them
+    (Yang, Yan and Hauptmann, 2007, in its linear form); without, the score takes features only.
     """
     from sklearn.svm import LinearSVC
 
@@ -131,14 +152,14 @@ def linear_svm(features, labels, segments=None, seed=0):
 
     x = standardised(features, mean, scale)
     own = [np.where((segments == g)[:, None], x, 0) for g in range(kinds)]
-    model = LinearSVC(C=0.01, dual=False, random_state=seed)
+    model = LinearSVC(C=penalty, dual=False, random_state=seed)
     weights = model.fit(np.concatenate([x, *own], axis=1), labels).coef_.reshape(1 + kinds, -1)
 
     def score(x, groups=None):
         x = standardised(x, mean, scale)
         return x @ weights[0] + sum((groups == g) * (x @ weights[1 + g]) for g in range(kinds))
 
-    return score
+    return _in_parts(score)
 
 
 def mlp(features, labels, generator, *, hidden=32, epochs=6, batch=4_096, rate=3e-3, device="cpu"):
@@ -168,13 +189,7 @@ def mlp(features, labels, generator, *, hidden=32, epochs=6, batch=4_096, rate=3
 
     @torch.no_grad()
     def score(pairs):
-        flat = standardised(pairs.reshape(-1, pairs.shape[-1]), mean, scale)
-        flat = torch.as_tensor(flat, dtype=torch.float32, device=device)
-        return (
-            torch.cat([net(part)[:, 0] for part in flat.split(2**17)])
-            .cpu()
-            .numpy()
-            .reshape(pairs.shape[:-1])
-        )
+        ready = standardised(pairs, mean, scale)
+        return net(torch.as_tensor(ready, dtype=torch.float32, device=device))[..., 0].cpu().numpy()
 
-    return score
+    return _in_parts(score)

@@ -1,4 +1,6 @@
-"""The task: from the baskets up to a week, rank the product types of a later basket.
+"""The task: from the baskets up to a week, rank the items of a later basket.
+
+Items are product types, or single products.
 
 A *split* holds everything a recommender may see (baskets up to week `cut`) and, apart from it,
 what it is judged by (one later basket per household). The same function makes the earlier split
@@ -13,16 +15,18 @@ from scipy import sparse
 
 TEST = {"cut": 45, "end": 52}
 TUNING = {"cut": 38, "end": 45}
+EARLIER = {"cut": 31, "end": 38}  # for what learns from one window and is tuned on the next
 RECENT_WEEKS = 4
 ON_DEAL = 0.05  # discount depth from which a line counts as bought on deal
+PLACE = ["product_type", "product_category", "department"]
 
 
 @dataclass(frozen=True)
 class Purchases:
-    """What was bought at the level of product types.
+    """What was bought at the level of product types, or of single products.
 
-    `lines` has one row per basket and product type, in order of time: household_id, basket_id,
-    item (row of `items`), week, on_deal. `items` holds product_type, product_category, department.
+    `lines` has one row per basket and item, in order of time: household_id, basket_id, item (row of
+    `items`), week, on_deal. `items` holds product_type, product_category, department.
     """
 
     lines: pd.DataFrame
@@ -101,22 +105,47 @@ def purchases(transactions: pd.DataFrame, products: pd.DataFrame) -> Purchases:
 
     A type that stands in several departments or categories is put where most of its lines are.
     """
-    where = ["product_type", "product_category", "department"]
-    typed = products.loc[products["product_type"].notna(), ["product_id", *where]]
-    lines = transactions.merge(typed, on="product_id")
-    places = lines.groupby(where).size().reset_index(name="count")
-    places = places.sort_values(["count", *where]).drop_duplicates("product_type", keep="last")
-    items = places.sort_values("product_type", ignore_index=True)[where]
-    lines["item"] = items.set_index("product_type").index.get_indexer(lines["product_type"])
-    discount = lines["retail_disc"] + lines["coupon_match_disc"]
-    lines["on_deal"] = discount / (lines["sales_value"] + discount) > ON_DEAL
-    # One key a basket and type: grouping by four columns would take seconds.
+    sold = transactions["product_id"].value_counts()
+    typed = products[PLACE].assign(lines=products["product_id"].map(sold))
+    places = typed[typed["lines"] > 0].groupby(PLACE)["lines"].sum().reset_index()
+    places = places.sort_values(["lines", *PLACE]).drop_duplicates("product_type", keep="last")
+    items = places.sort_values("product_type", ignore_index=True)[PLACE]
+    item_of_product = items.set_index("product_type").index.get_indexer(products["product_type"])
+    return _by_item(transactions, products, item_of_product, items)
+
+
+def product_purchases(
+    transactions: pd.DataFrame, products: pd.DataFrame, cut: int, count: int = 5_000
+) -> Purchases:
+    """Return the purchases by single product, of the `count` most sold products up to week `cut`.
+
+    Products without a type are left out, as in `purchases`.
+    """
+    sold = transactions.loc[transactions["week"] <= cut, "product_id"].value_counts()
+    typed = products[products["product_type"].notna()]
+    ranked = typed.assign(lines=typed["product_id"].map(sold)).dropna(subset="lines")
+    kept = ranked.sort_values(["lines", "product_id"], ascending=[False, True]).head(count)
+    kept = kept.sort_values("product_id", ignore_index=True)
+    item_of_product = pd.Index(kept["product_id"]).get_indexer(products["product_id"])
+    return _by_item(transactions, products, item_of_product, kept[["product_id", *PLACE]])
+
+
+def _by_item(transactions, products, item_of_product, items) -> Purchases:
+    """One row per basket and item; `item_of_product` (products,) is −1 for what is left out."""
+    row = pd.Index(products["product_id"]).get_indexer(transactions["product_id"])
+    item = np.where(row >= 0, item_of_product[row], -1)
+    kept = item >= 0
+    columns = ["household_id", "basket_id", "week", "timestamp"]
+    lines = transactions.loc[kept, columns].assign(item=item[kept])
+    discount = (transactions["retail_disc"] + transactions["coupon_match_disc"])[kept]
+    on_deal = discount / (transactions["sales_value"][kept] + discount) > ON_DEAL
+    # One key a basket and item: grouping by several columns would take seconds.
     key = lines["basket_id"].to_numpy() * len(items) + lines["item"].to_numpy()
     _, first, group = np.unique(key, return_index=True, return_inverse=True)
-    on_deal = np.bincount(group, lines["on_deal"]) > 0
-    kept = lines.iloc[first].assign(on_deal=on_deal)
-    kept = kept.sort_values(["household_id", "timestamp", "basket_id", "item"], ignore_index=True)
-    return Purchases(kept[["household_id", "basket_id", "item", "week", "on_deal"]], items)
+    on_deal = np.bincount(group, on_deal) > 0
+    lines = lines.iloc[first].assign(on_deal=on_deal)
+    lines = lines.sort_values(["household_id", "timestamp", "basket_id", "item"], ignore_index=True)
+    return Purchases(lines[["household_id", "basket_id", "item", "week", "on_deal"]], items)
 
 
 def split(
