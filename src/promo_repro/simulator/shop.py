@@ -158,7 +158,7 @@ class _Core:
         return self._observe()
 
     def _observe(self):
-        seen = self._tables.features[self._state]
+        seen = self._rows(self._tables.features, self._state)
         if not self.world.horizon:
             return seen
         return self._with_column(seen, 1 - self.week / self.world.weeks)
@@ -180,16 +180,17 @@ class _Core:
         return self.step_with(action, self._draw())
 
     def _draw(self):
-        uniforms = self._stream.uniforms(self.steps, 3, self.n_users, self.first_user)
+        rows = 2 + (len(self.world.prices) > 1)  # a single product needs no draw
+        uniforms = self._stream.uniforms(self.steps, rows, self.n_users, self.first_user)
         return self._real(uniforms)
 
     def step_with(self, action, uniforms):
-        """One week decided by given `uniforms` (3, n): attention, purchase, product."""
+        """One week decided by given `uniforms`: (attention, purchase, product) × n."""
         action = self._checked(action)
         week = self._week_of_discounts if self.continuous else self._week_of_promotions
         action, noticed, bought, margin, contact, state = week(action, uniforms)
         buyers = self._where(bought)
-        product, price = self._products(buyers, uniforms[2])
+        product, price = self._products(buyers, uniforms[-1])
         reward = -contact
         reward[buyers] += margin[buyers] * price
         if self._budget_left is not None:
@@ -317,6 +318,9 @@ class ArrayShop(_Core):
     def _checked(self, action):
         return _check_action(self, np.asarray(action), np)
 
+    def _rows(self, table, index):
+        return table.take(index, axis=0)  # much faster than indexing
+
 
 class Shop(_Core):
     """The batched shop in torch, on any device."""
@@ -364,6 +368,9 @@ class Shop(_Core):
     def _checked(self, action):
         return _check_action(self, torch.as_tensor(action).detach().to(self.device), torch)
 
+    def _rows(self, table, index):
+        return table[index]
+
 
 def _check_action(shop, action, library):
     """`action` as (n,) promotions or discounts, or one clear `ValueError`."""
@@ -377,10 +384,11 @@ def _check_action(shop, action, library):
         if not bool(((action >= 0) & (action <= 1)).all()):
             raise ValueError("action has NaN or a discount outside [0, 1]; give parts of the price")
         return action
-    if not library.isfinite(action).all() or bool((action != shop._whole(action)).any()):
-        raise ValueError("action has NaN or fractions; give the index of a promotion")
-    action = shop._whole(action)
-    if bool((action < 0).any() | (action >= shop.world.actions).any()):
+    if action.dtype != library.int64:
+        if not library.isfinite(action).all() or bool((action != shop._whole(action)).any()):
+            raise ValueError("action has NaN or fractions; give the index of a promotion")
+        action = shop._whole(action)
+    if action.min() < 0 or action.max() >= shop.world.actions:
         menu = ", ".join(f"{i} {p.name}" for i, p in enumerate(shop.world.promotions))
         raise ValueError(f"unknown promotion in action; the menu is {menu}")
     return action
