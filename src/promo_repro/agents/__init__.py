@@ -1,0 +1,1 @@
+"""Agents room: learning what to promote from what happened, from tables to networks."""
