@@ -97,3 +97,11 @@ def test_shares_of_tables_keeps_the_leading_axes():
     assert shares.shape == (4, 2)
     one = tabular_studies.policy_share(EDGE, 0.9, tables[3, 1].argmax(axis=-1), CALM)
     assert shares[3, 1] == pytest.approx(one)
+
+
+def test_behaving_greedily_is_worth_the_share_and_exploring_less():
+    q = dp.optimum(EDGE.rewards, EDGE.transitions, 0.9).q
+    greedy, exploring = tabular_studies.shares_of_behaviour(EDGE, 0.9, q, 0.2, CALM)
+    assert greedy == pytest.approx(1)
+    assert exploring < 0.9
+    assert tabular_studies.shares_of_behaviour(EDGE, 0.9, q, 0.0, CALM)[1] == pytest.approx(1)

@@ -67,6 +67,12 @@ def policy_share(world, discount, policy, start):
     return float(start @ value / (start @ dp.optimum(*problem, discount).value))
 
 
+def shares_of_behaviour(world, discount, q, epsilon, start):
+    """`policy_share` of a table's greedy policy and of its ε-greedy one."""
+    behaviours = q.argmax(axis=1), tabular.exploring_policy(q, epsilon)
+    return tuple(policy_share(world, discount, policy, start) for policy in behaviours)
+
+
 def shares_of_tables(world, discount, tables, start):
     """`policy_share` of the greedy policy of each table, (..., S, A) → (...)."""
     greedy = tables.argmax(axis=-1)
