@@ -31,7 +31,7 @@ MEANING = {
     "breadth": "categories bought",
     "stores": "shops visited",
     "deal_share": "share of lines on deal",
-    "deal_depth": "discount as a share of the value before it, on deals",
+    "deal_depth": "depth of the discount on deals",
     "coupon_share": "coupons over dollars",
     "private_share": "share of lines of private label",
     "weekend_share": "share of lines at weekends",
