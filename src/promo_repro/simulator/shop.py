@@ -40,14 +40,21 @@ class Tables:
     reserve: Any
 
 
+def rows(table, index):
+    """Rows of a table; in both back ends a few times as fast as indexing."""
+    if isinstance(table, torch.Tensor):
+        return table.index_select(0, index)
+    return table.take(index, axis=0)
+
+
 def outcome(tables: Tables, position, uniforms):
     """What happens in a week: (noticed, bought, position of the outcome in the longest tables).
 
     `position` (n,) is state · A + action; `uniforms` (2, n) decide on attention and purchase.
     """
-    noticed = uniforms[0] < tables.notice[position]
+    noticed = uniforms[0] < rows(tables.notice, position)
     position = 2 * position + noticed
-    bought = uniforms[1] < tables.buy[position]
+    bought = uniforms[1] < rows(tables.buy, position)
     return noticed, bought, 2 * position + bought
 
 
@@ -158,7 +165,7 @@ class _Core:
         return self._observe()
 
     def _observe(self):
-        seen = self._rows(self._tables.features, self._state)
+        seen = rows(self._tables.features, self._state)
         if not self.world.horizon:
             return seen
         return self._with_column(seen, 1 - self.week / self.world.weeks)
@@ -228,7 +235,7 @@ class _Core:
     def _week_of_promotions(self, action, uniforms):
         tables, world = self._tables, self.world
         if self._budget_left is not None:
-            reserved = tables.reserve[action].cumsum(0)
+            reserved = rows(tables.reserve, action).cumsum(0)
             action = action * (reserved <= self._budget_left)
         noticed, bought, place = outcome(tables, self._state * world.actions + action, uniforms)
         if self._stock_left is not None:
@@ -238,9 +245,9 @@ class _Core:
             action,
             noticed,
             bought,
-            tables.margin[place],
-            tables.contact[action],
-            tables.successor[place],
+            rows(tables.margin, place),
+            rows(tables.contact, action),
+            rows(tables.successor, place),
         )
 
     def _week_of_discounts(self, discount, uniforms):
@@ -250,10 +257,10 @@ class _Core:
             reserved = (worst + offer.contact * (discount > 0)).cumsum(0)
             discount = discount * (reserved <= self._budget_left)
         offered = discount > 0
-        noticed = (uniforms[0] < tables.notice[self._state]) & offered
+        noticed = (uniforms[0] < rows(tables.notice, self._state)) & offered
         paid = 1 - (discount * noticed).clip(0, DEEPEST_CUT)
-        odds = tables.buy[self._state] * paid ** self._slope[self._type]
-        bought = uniforms[1] < purchase_probability(self._visit[self._type], odds)
+        odds = rows(tables.buy, self._state) * paid ** rows(self._slope, self._type)
+        bought = uniforms[1] < purchase_probability(rows(self._visit, self._type), odds)
         if self._stock_left is not None:
             bought = bought & (bought.cumsum(0) <= self._stock_left)
         kind = self._whole(offered) * (1 + self._target(discount))
@@ -261,7 +268,7 @@ class _Core:
         place = 2 * (2 * place + noticed) + bought
         margin = unit_margin(world.margin, discount * noticed, world.funding, 0.0)
         contact = offer.contact * self._real(offered)
-        return discount, noticed, bought, margin, contact, tables.successor[place]
+        return discount, noticed, bought, margin, contact, rows(tables.successor, place)
 
     def _target(self, discount):
         world = self.world
@@ -269,9 +276,9 @@ class _Core:
 
     def _products(self, buyers, uniforms):
         """Which product each buyer takes, and its price."""
-        steps = self._tables.choice[self._type[buyers]]
+        steps = rows(self._tables.choice, rows(self._type, buyers))
         product = (uniforms[buyers][:, None] >= steps).sum(1)
-        return product, self._tables.prices[product]
+        return product, rows(self._tables.prices, product)
 
 
 class ArrayShop(_Core):
@@ -317,9 +324,6 @@ class ArrayShop(_Core):
 
     def _checked(self, action):
         return _check_action(self, np.asarray(action), np)
-
-    def _rows(self, table, index):
-        return table.take(index, axis=0)  # much faster than indexing
 
 
 class Shop(_Core):
@@ -367,9 +371,6 @@ class Shop(_Core):
 
     def _checked(self, action):
         return _check_action(self, torch.as_tensor(action).detach().to(self.device), torch)
-
-    def _rows(self, table, index):
-        return table[index]
 
 
 def _check_action(shop, action, library):
