@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from promo_repro.response import parameters
+from promo_repro.response.population import draw_population
 from promo_repro.simulator import ArrayShop, Scenario, calibrated
 from promo_repro.simulator.calibration import customer_dip, customers
 from promo_repro.simulator.world import purchase_probability
@@ -37,7 +38,8 @@ def test_the_dip_takes_from_the_promoted_what_all_lost():
 
 
 def test_types_keep_the_segments_purchases(fitted, bread):
-    segment, visit, odds, choice = customers(fitted, "bread", 20_000, 0)
+    drawn = draw_population(fitted, 20_000, np.random.default_rng(0))
+    segment, visit, odds, choice = customers(fitted, "bread", drawn)
     buys = odds / (1 + odds)
     for s in range(3):
         mine, types = segment == s, slice(4 * s, 4 * s + 4)
@@ -91,6 +93,9 @@ def test_a_seed_repeats_a_world(fitted, bread):
     again = calibrated(fitted, "bread", types=4)
     np.testing.assert_array_equal(again.odds, bread.odds)
     assert (calibrated(fitted, "bread", types=4, seed=1).odds != bread.odds).any()
+    drawn = draw_population(fitted, 20_000, np.random.default_rng(0))
+    given = calibrated(fitted, "bread", types=4, population=drawn)
+    np.testing.assert_array_equal(given.odds, bread.odds)
 
 
 def test_a_calibrated_shop_earns_what_the_exact_value_says(bread):
@@ -108,5 +113,5 @@ def test_wrong_input_is_named(fitted):
         calibrated(fitted, "wine")
     with pytest.raises(ValueError, match="too few customers for 8 types; raise size"):
         calibrated(fitted, "bread", size=20)
-    with pytest.raises(ValueError, match="margin is 1.5"):
+    with pytest.raises(ValueError, match=r"margin is 1\.5"):
         calibrated(fitted, "bread", Scenario(margin=1.5))

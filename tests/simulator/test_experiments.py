@@ -97,7 +97,7 @@ def test_no_difference_where_there_is_none(world):
 
 
 def test_wrong_input_is_named(world):
-    rng = np.random.default_rng(1)
+    rng, none = np.random.default_rng(1), np.zeros(world.states, int)
     with pytest.raises(ValueError, match=r"weeks is 27; an episode of this world has 26"):
         logged_data(world, behaviour(world), 10, 27, rng)
     with pytest.raises(ValueError, match="weeks is 0"):
@@ -105,7 +105,6 @@ def test_wrong_input_is_named(world):
     with pytest.raises(ValueError, match="must sum to 1"):
         logged_data(world, 2 * behaviour(world), 10, 5, rng)
     with pytest.raises(ValueError, match=r"interference is 1.5"):
-        none = np.zeros(world.states, int)
         ab_test(world, none, none, 10, 5, rng, interference=1.5)
     with pytest.raises(TypeError, match="no generator"):
         logged_data(world, behaviour(world), 10, 5, 7)

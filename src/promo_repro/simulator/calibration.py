@@ -11,7 +11,7 @@ import numpy as np
 from promo_repro.claims import formula
 from promo_repro.response.logit import utilities
 from promo_repro.response.parameters import SEGMENTS, ResponseParameters
-from promo_repro.response.population import draw_population
+from promo_repro.response.population import Population, draw_population
 from promo_repro.simulator.world import MENU, Promotion, World, purchase_probability
 
 
@@ -51,15 +51,13 @@ def customer_dip(aggregate, share):
     return 0.0 - np.log(1 - np.minimum(lost, 0.9))
 
 
-def customers(parameters: ResponseParameters, name: str, size: int, seed: int):
-    """Segment, weekly visit probability, odds and choice shares of `size` drawn customers.
+def customers(parameters: ResponseParameters, name: str, drawn: Population):
+    """Segment, weekly visit probability, odds and choice shares of those who know the category.
 
-    Those who do not know the category are left out. Odds and shares are those at regular prices
-    without display or mailer.
+    Odds and shares are those at regular prices without display or mailer.
     """
     category = parameters.category(name)
     index = parameters.categories.index(category)
-    drawn = draw_population(parameters, size, np.random.default_rng(seed))
     knows = drawn.active[:, index]
     segment, share = drawn.segment[knows], drawn.share[index][knows]
     weights = np.exp(
@@ -78,15 +76,20 @@ def calibrated(
     types: int = 8,
     size: int = 20_000,
     seed: int = 0,
+    population: Population | None = None,
 ) -> World:
     """The world of one category: in each segment `types` equal groups by odds of buying.
 
     A type has the mean visit and purchase probability of its group, and its mean choice shares
-    weighted by purchases. Raises `ValueError` for an unknown category, or if a group is empty.
+    weighted by purchases. `size` customers are drawn with `seed`, unless a `population` is given
+    (drawing one takes most of the time). Raises `ValueError` for an unknown category, or if a group
+    would be empty.
     """
     scenario = scenario or Scenario()
     fitted = parameters.category(category)
-    segment, visit, odds, choice = customers(parameters, category, size, seed)
+    if population is None:
+        population = draw_population(parameters, size, np.random.default_rng(seed))
+    segment, visit, odds, choice = customers(parameters, category, population)
     if np.bincount(segment, minlength=3).min() < types:
         raise ValueError(f"{category}: too few customers for {types} types; raise size")
     groups = [
