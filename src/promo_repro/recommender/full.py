@@ -26,7 +26,7 @@ from promo_repro.recommender.studies import committed, deal_segments, reported
 METRICS = ("recall", "ndcg", "novel_recall", "novel_ndcg")
 SEEDS = (0, 1, 2)
 ENCODER_SEEDS = (0, 1)
-TUNING_EPOCHS, EPOCHS = 16, 32
+TUNING_EPOCHS, EPOCHS = 8, 16
 LABELLED = 100
 ADAPTED = Recipe("dense", rate=1e-2, epochs=6)
 STARTS = ("scratch", "hierarchy", "self-supervised", "transfer")
