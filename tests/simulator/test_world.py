@@ -12,6 +12,7 @@ from promo_repro.simulator import MENU, NOTHING, Promotion, World, worlds
 from promo_repro.simulator import dynamic_programming as dp
 from promo_repro.simulator.world import (
     attention,
+    break_even_slope,
     next_memories,
     purchase_odds,
     purchase_probability,
@@ -51,6 +52,23 @@ def test_margin_by_hand():
     # 30 % margin; a 20 % cut of which the manufacturer pays a quarter; a gift of 10 % costs 7 %.
     assert unit_margin(0.3, 0.2, 0.25, 0.1) == pytest.approx(0.3 - 0.15 - 0.07)
     assert unit_margin(0.3, 0.0, 0.5, 0.0) == 0.3
+
+
+def test_the_break_even_slope_by_hand():
+    # At a margin of 0.3 a cut of 0.2 leaves a third: sales have to triple, 0.8^β = 3.
+    assert 0.8 ** break_even_slope(0.3, 0.2) == pytest.approx(3)
+    assert 0.8 ** break_even_slope(0.3, 0.2, 0.5) == pytest.approx(1.5)
+    assert break_even_slope(0.3, 0.2, 1.0) == 0
+    np.testing.assert_array_equal(break_even_slope(0.3, np.array([0.3, 0.5])), -np.inf)
+
+
+def test_a_cut_pays_beyond_the_break_even_slope(dormant):
+    rare = replace(dormant, odds=np.full(3, 1e-6), funding=0.0, slope=np.full(3, 0.0))
+    rare = replace(rare, promotions=(NOTHING, Promotion("cut", depth=0.2)), attention=np.ones(3))
+    slope = break_even_slope(rare.margin, 0.2)
+    for factor, sign in ((0.98, -1), (1.02, 1)):
+        world = replace(rare, slope=np.full(3, factor * slope))
+        assert np.sign(world.rewards[0, 1] - world.rewards[0, 0]) == sign
 
 
 def test_reference_target_by_hand():

@@ -76,18 +76,21 @@ def held_out(journey, fitted):
     """Units by depth, incidence and repeat share of each category and of all together."""
     segments = panels.deal_segments(journey)
     pooled = {}
-    for label, name in CATEGORIES.items():
-        found = panels.category(journey, name, segments)
-        trips = panels.category_trips(
-            journey, found, (panels.TRAINED + 1, panels.LAST), 10**9, np.random.default_rng(SEED)
-        )
-        known = found.households.index.get_indexer(trips.data.cluster)
-        cells = trip_cells(fitted.category(label), trips, found.counts[known] > 0)
-        for metric, cell in cells.items():
+    for label in CATEGORIES:
+        for metric, cell in category_cells(journey, fitted, label, segments).items():
             pooled[metric] = pooled.get(metric, np.zeros(3)) + cell
             yield cell_row(label, metric, cell)
     for metric, cell in pooled.items():
         yield cell_row("all categories", metric, cell)
+
+
+def category_cells(journey, fitted, label, segments):
+    """The cells of one category in weeks 40 to 52; see `trip_cells`."""
+    found = panels.category(journey, CATEGORIES[label], segments)
+    weeks = panels.TRAINED + 1, panels.LAST
+    trips = panels.category_trips(journey, found, weeks, 10**9, np.random.default_rng(SEED))
+    known = found.households.index.get_indexer(trips.data.cluster)
+    return trip_cells(fitted.category(label), trips, found.counts[known] > 0)
 
 
 def trip_cells(category, trips, owned):

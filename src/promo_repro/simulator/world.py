@@ -96,6 +96,19 @@ def unit_margin(margin, depth, funding, gift):
     return margin - depth * (1 - funding) - gift * (1 - margin)
 
 
+@formula("eq-06-break-even")
+def break_even_slope(margin, depth, funding=0.0):
+    """Slope of the log price at which a cut pays at once, log(m / (m − d (1 − s))) / log(1 − d).
+
+    For rare purchases, whose probability is proportional to the odds; a cut pays where the slope is
+    more negative. −∞ where the cut uses up the margin. `margin` m, `depth` d and `funding` s in
+    [0, 1]; they broadcast.
+    """
+    left = np.maximum(unit_margin(margin, depth, funding, 0.0), 0)
+    with np.errstate(divide="ignore"):
+        return np.log(margin / left) / np.log1p(-depth)
+
+
 @formula("eq-06-target")
 def reference_target(depth, deepest, levels):
     """The reference level that a cut teaches, ⌈R · min(d / δ, 1)⌉; `deepest` is the cut δ."""
