@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from promo_repro.simulator import ArrayShop, Shop, worlds
+from promo_repro.simulator.shop import Tables, outcome
 
 
 def run(shop, weeks, key=11, seed=0, offset=0, total=None):
@@ -36,6 +37,22 @@ def test_the_batch_split_does_not_matter(lively):
     for k in (0, 1):
         joined = np.concatenate([part[k] for part in parts], axis=1)
         np.testing.assert_array_equal(joined, whole[k])
+
+
+def test_a_week_stays_on_the_device_of_its_tables(lively):
+    """On the meta device nothing is computed; a tensor from elsewhere would raise."""
+    shop = Shop(lively, 40)
+    shop.reset_to(1)
+    tables = Tables(
+        *(
+            part.to("meta") if isinstance(part, torch.Tensor) else part
+            for part in (getattr(shop._tables, name) for name in Tables.__dataclass_fields__)
+        )
+    )
+    position, uniforms = (torch.zeros(size, device="meta") for size in (40, (2, 40)))
+    for part in outcome(tables, position.long(), uniforms):
+        assert part.device.type == "meta"
+        assert part.shape == (40,)
 
 
 def test_generators_give_keys(lively):
