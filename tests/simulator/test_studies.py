@@ -75,3 +75,16 @@ def test_the_difference_of_a_trial_is_its_effect():
     trial = ab_test(world, best, none, 40_000, 4, np.random.default_rng(2))
     found, error = studies.difference_in_means(trial)
     assert abs(found - trial.effect) < 4 * error
+
+
+def test_trials_are_held_against_the_truth():
+    world = replace(worlds.memoryless(), weeks=3)
+    none = np.zeros(3, int)
+    plain, leaky = studies.trials(world, world.optimal_policy, none, (0.0, 0.8), 20_000, 3, 1)
+    assert plain["expected difference"] == pytest.approx(plain["true effect"])
+    # The control group gets 40 % of the treatment, and nobody remembers anything.
+    assert leaky["expected difference"] == pytest.approx(0.6 * leaky["true effect"])
+    for row in (plain, leaky):
+        half = (row["high"] - row["low"]) / 2
+        assert half > 0
+        assert abs(row["difference"] - row["expected difference"]) < 2.1 * half

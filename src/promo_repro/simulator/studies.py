@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from promo_repro.simulator.dynamic_programming import as_probabilities
-from promo_repro.simulator.experiments import Log, Trial, logged_data
+from promo_repro.simulator.experiments import Log, Trial, ab_test, logged_data
 from promo_repro.simulator.scalar import Customer
 from promo_repro.simulator.shop import ArrayShop, Shop
 from promo_repro.simulator.streams import Stream
@@ -127,3 +127,23 @@ def difference_in_means(trial: Trial):
     groups = trial.profit[trial.treated], trial.profit[~trial.treated]
     error = np.sqrt(sum(group.var(ddof=1) / len(group) for group in groups))
     return float(groups[0].mean() - groups[1].mean()), float(error)
+
+
+def trials(world: World, treatment, control, leaks, users: int, weeks: int, seed: int):
+    """One A/B test for each degree of interference: what is true, and what the test says."""
+    rows = []
+    for number, leak in enumerate(leaks):
+        generator = np.random.default_rng([seed, number])
+        trial = ab_test(world, treatment, control, users, weeks, generator, leak)
+        found, error = difference_in_means(trial)
+        rows.append(
+            {
+                "interference": leak,
+                "true effect": trial.effect,
+                "expected difference": trial.difference,
+                "difference": found,
+                "low": found - 1.96 * error,
+                "high": found + 1.96 * error,
+            }
+        )
+    return rows
