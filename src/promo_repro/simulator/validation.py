@@ -96,7 +96,8 @@ def category_cells(journey, fitted, label, segments):
 def trip_cells(category, trips, owned):
     """What was observed, predicted, and how many trips or units it rests on, by metric.
 
-    `owned` (N, J) says which products the household had bought in weeks 2 to 20.
+    A depth at which no product was offered has no cell. `owned` (N, J) says which products the
+    household had bought in weeks 2 to 20.
     """
     j = len(category.products)
     vector = category.vector
@@ -106,6 +107,8 @@ def trip_cells(category, trips, owned):
     cells = {}
     for k in range(len(EDGES) + 1):
         inside = depth_bin == k
+        if not inside.any():
+            continue
         cells[f"units, depth {_named(k)}"] = np.array(
             [taken[inside].sum(), chance[inside].sum(), taken[inside].sum()]
         )
