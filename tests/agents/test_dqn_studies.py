@@ -49,6 +49,8 @@ def test_arrival_is_held():
     assert studies.arrival(values, 0.95) == 4
     assert studies.arrival(values, 0.95, 2) == 1
     assert studies.arrival(values, 0.97) is None
+    assert studies.arrival([], 0.9) is studies.arrival([1, 1], 0.9) is None
+    assert studies.arrival([1, 1, 1], 0.9) == 0
 
 
 def test_intervals():

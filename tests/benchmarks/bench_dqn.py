@@ -113,8 +113,9 @@ class Watch(BaseCallback):
         self.features = torch.as_tensor(features, dtype=torch.float32)
 
     def _on_step(self):
-        if self.num_timesteps % EVERY == 0:
-            self.clock(self._policy)
+        if self.num_timesteps % EVERY:
+            return True
+        self.clock(self._policy)
         return self.clock.arrival() is None and self.num_timesteps < self.limit
 
     def _policy(self):

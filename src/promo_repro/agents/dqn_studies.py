@@ -82,6 +82,8 @@ def learn(
 def arrival(values, level: float, held: int = 3) -> int | None:
     """Index of the first of `held` evaluations in a row of at least `level`, or None."""
     reached = np.asarray(values) >= level
+    if len(reached) < held:
+        return None
     runs = np.convolve(reached, np.ones(held, int), "valid") == held
     return int(runs.argmax()) if runs.any() else None
 
