@@ -25,6 +25,12 @@ def test_interval_ends_are_ordered(rng):
     assert studies.saved_at_most(reference, candidate) == high > value
 
 
+def test_shares_in_words():
+    assert studies.interval_percent((0.052, -0.01, 0.0934)) == "5.2 (-1.0 to 9.3)"
+    assert studies.interval_percent((0.052, -0.01, 0.0934), 0) == "5 (-1 to 9)"
+    assert studies.saved_percent(np.full((3, 4), 2.0), np.full((3, 4), 1.5), 0) == "25 (25 to 25)"
+
+
 def test_scaled_errors_are_the_mase(weekly):
     errors = studies.scaled_errors(weekly, lambda o: models.ridge()(weekly, o))
     loss = backtest.backtest(models.ridge(), weekly)

@@ -46,6 +46,17 @@ def saving(reference, candidate, seed: int = 0) -> tuple[float, float, float]:
     return backtest.ratio_interval(np.subtract(reference, candidate), reference, seed)
 
 
+def saved_percent(reference, candidate, digits: int = 1) -> str:
+    """`saving` in percent with its interval, as a table shows it: "5.2 (1.0 to 9.3)"."""
+    return interval_percent(saving(reference, candidate), digits)
+
+
+def interval_percent(interval: tuple[float, float, float], digits: int = 1) -> str:
+    """A share and the ends of its interval in percent, "5.2 (1.0 to 9.3)"."""
+    value, low, high = (f"{100 * x:.{digits}f}" for x in interval)
+    return f"{value} ({low} to {high})"
+
+
 def lower_ends(references: Sequence, candidates: Sequence, seed: int = 0) -> tuple[float, ...]:
     """`saved_share` of each candidate against the reference at the same place."""
     pairs = zip(references, candidates, strict=True)
