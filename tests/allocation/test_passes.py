@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promo_repro.allocation import passes
+from promo_repro.allocation import Problem, Row, passes
 from promo_repro.allocation.reference import arrays
 from tests.allocation.conftest import problems, small, with_rows
 
@@ -103,6 +103,31 @@ def test_distance_by_hand():
     assert distance.tolist() == [4.0]
     distance, _ = passes.ties(block, problem.coupling, [1.0, 0.5], [0.5, 0.25])
     assert distance.tolist() == [2.0]
+
+
+def test_promotions_without_value_are_far_from_every_tie():
+    # At price zero of their stock they tie with none; crowds of them must not be left open.
+    value, cost = torch.tensor([[0.0], [-1.0], [2.0]]), torch.ones(3, 1)
+    coupling = Problem(value, cost, budget=1.0, stock=[1.0]).coupling
+    block = passes.Block(value, cost)
+    distance, _ = passes.ties(block, coupling, [0.0, 0.0], [0.5, 0.5])
+    assert distance.tolist() == [np.inf, np.inf, 2.0]
+    allowed = passes.candidates(block, coupling, [0.0, 0.0], [3.0, 3.0])
+    assert allowed[:, 0].tolist() == [False, False, True]
+    assert passes.soft(block, coupling, np.zeros(2), 1e-3).usage == pytest.approx([1, 1])
+
+
+def test_rows_that_ask_for_promotions_leave_those_without_value_open():
+    block = passes.Block(torch.tensor([[0.0]]), torch.ones(1, 1))
+    for row in (
+        Row("spend", "cost", ">=", 1.0),
+        Row("worth", "value", "<=", 1.0),
+        Row("apart", "count", "<=", 1.0, promotions=[-1.0]),
+        Row("between", "count", "<=", 1.0, groups=[-1.0]),
+    ):
+        coupling = Problem(block.value, block.cost, rows=(row,)).coupling
+        assert not coupling.only_takes
+        assert passes.candidates(block, coupling, [0.0], [1.0]).all()
 
 
 def test_infinite_radii_allow_everything():

@@ -1,9 +1,9 @@
 """Allocation: the dual solver against HiGHS on small problems, against bare reads on large ones.
 
 Instances come from `promo_repro.allocation.instance` (ten promotions, one budget, ten stocks),
-with and without ties. Both sides have to show the same certificate: violation at most 1e-9, gap
-at most 1e-8, both relative. A read is the sum of all values and costs. The large sizes run in a
-process of their own, whose peak memory is noted.
+with and without ties, and from the fitted response of the shop. Both sides have to show the same
+certificate: violation at most 1e-9, gap at most 1e-8, both relative. A read is the sum of all
+values and costs. The large sizes run in a process of their own, whose peak memory is noted.
 """
 
 import json
@@ -16,11 +16,17 @@ import numpy as np
 import torch
 
 from promo_repro.allocation import frontier, instance, reference, solve
+from promo_repro.allocation.offers import shop_campaign
 from tests.benchmarks.record import row, take_turns, told, write
 
 SEED = 0
 REPEATS = {10_000: 2, 100_000: 1}  # turns against HiGHS; each of its solves takes half a minute
 LARGE = {1_000_000: torch.float64, 10_000_000: torch.float32}
+KINDS = {
+    "": instance,
+    ", ties": lambda users, seed: instance(users, seed=seed, ties=True),
+    ", fitted shop": shop_campaign,
+}
 BUDGETS = np.linspace(0.3, 1.2, 20)
 
 
@@ -40,15 +46,15 @@ def certified(problem):
     return result
 
 
-def against_highs(users, solver, ties):
-    problem = instance(users, seed=SEED, ties=ties)
+def against_highs(users, solver, kind):
+    problem = KINDS[kind](users, seed=SEED)
     mine, theirs, turns = take_turns(
         lambda: certified(problem), lambda: by_highs(problem, solver), REPEATS[users]
     )
     assert abs(mine.objective - theirs) <= 1e-8 * abs(theirs)
     name = "HiGHS default" if solver is None else "HiGHS interior point"
     return row(
-        f"allocation against {name}{', ties' if ties else ''}",
+        f"allocation against {name}{kind}",
         f"{users:,} users",
         "highspy",
         turns,
@@ -108,15 +114,11 @@ def run():
     """Measure, write `data/results/bench/allocation.json`, and yield one line per task."""
     rows = []
     cases = [
-        *(
-            (against_highs, (10_000, solver, ties))
-            for ties in (False, True)
-            for solver in (None, "ipm")
-        ),
-        (against_highs, (100_000, "ipm", False)),
+        *((against_highs, (10_000, solver, kind)) for kind in KINDS for solver in (None, "ipm")),
+        *((against_highs, (100_000, "ipm", kind)) for kind in KINDS),
         (along_frontier, ()),
         *((apart, (users, False)) for users in (1_000, 10_000, 100_000, *LARGE)),
-        (apart, (1_000_000, True)),
+        *((apart, (users, True)) for users in LARGE),
     ]
     for measure, arguments in cases:
         rows.append(measure(*arguments))

@@ -20,7 +20,7 @@ from promo_repro.claims import formula
 
 SMALL = 600  # users whom the exact programme takes at once
 SAMPLE = 20_000  # users, at least, of the sample that places the first box
-SIGMAS = 4.0  # half-width of the first box, in standard errors of the sample's prices
+SIGMAS = 3.5  # half-width of the first box, in standard errors of the sample's prices
 FURTHEST = 1e4  # typical values; boxes wider than this are left away
 TRADED = 1e-9  # part of a bound whose purchase at the box's edge counts as none
 SPLIT = 1e-9  # a share further than this from 0 and 1 is fractional

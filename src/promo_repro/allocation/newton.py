@@ -56,16 +56,14 @@ def near_optimum(block: Block, coupling: Coupling, unit: float, start=None) -> N
     """
     last = _last(len(block))
     if start is not None:
-        found = minimise(block, coupling, start, last, unit)
-        if not found.converged:  # the start is too far away for choices as sharp as these
-            found = minimise(block, coupling, start, WARMER * last, unit)
+        found = minimise(block, coupling, start, WARMER * last, unit)
     elif len(block) > 2 * FIRST:
         few = block.take(torch.from_numpy(spread_out(len(block), FIRST)).to(block.value.device))
         first = near_optimum(few, coupling.scaled_bounds(len(few) / len(block)), unit)
         found = minimise(block, coupling, first.prices, _last(len(few)), unit)
     else:
         found = minimise(block, coupling, np.zeros(len(coupling)), START, unit)
-    while found.temperature > last:
+    while found.temperature > 1.01 * last:
         cooler = max(found.temperature * COOLING, last)
         then = minimise(block, coupling, found.prices, cooler, unit)
         if found.converged and not then.converged:

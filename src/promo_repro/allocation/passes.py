@@ -70,6 +70,7 @@ def soft(block: Block, coupling: Coupling, prices, temperature: float) -> Soft:
 
     The derivative in price r is −usage_r; the Hessian is (first − squares)/τ, with first
     Σ_i Σ_k p_ik a_ik a_ikᵀ and squares Σ_i u_i u_iᵀ, u_i = Σ_k p_ik a_ik the user's usage.
+    Where rows only take, promotions without value are left away: crowds of them would blur it.
     """
     tables, m = coupling.tables(prices), len(coupling)
     rows = _by_measure(coupling)
@@ -77,6 +78,8 @@ def soft(block: Block, coupling: Coupling, prices, temperature: float) -> Soft:
     moments = 0.0
     for _, v, c, g in block.chunks():
         r = reduced_values(v, c, tables, g)
+        if coupling.only_takes:
+            r.masked_fill_(v <= 0, -torch.inf)
         top = r.amax(dim=0).clamp_(min=0)
         weights = r.sub_(top).div_(temperature).clamp_(min=-700).exp_()
         none = top.div(-temperature).clamp_(min=-700).exp_()
@@ -117,6 +120,7 @@ def ties(block: Block, coupling: Coupling, prices, radius) -> tuple[torch.Tensor
     Prices inside prices ± t·radius cannot make promotion k overtake the best choice b of a user
     unless r_b − r_k ≤ t Σ_r radius_r |a_br − a_kr|; the least such t over k (and over none) is
     the user's distance. Users with a distance above t keep their choice in the whole box.
+    Where rows only take, a promotion without value is never better than none, and does not count.
     The second result is `hard` at the same prices.
     """
     tables, radius = coupling.tables(prices), np.asarray(radius, dtype=float)
@@ -126,6 +130,8 @@ def ties(block: Block, coupling: Coupling, prices, radius) -> tuple[torch.Tensor
     for users, v, c, g in block.chunks():
         zero = v.new_zeros(1, v.shape[1])
         r = torch.cat([reduced_values(v, c, tables, g), zero])
+        if coupling.only_takes:
+            r[:-1].masked_fill_(v <= 0, -torch.inf)
         top, best = r.max(dim=0)
         out.add(users, top, best.clamp(max=len(r) - 2), v, c, g)
         slack = _count_slack(counts, best, g, v)
@@ -156,7 +162,8 @@ def candidates(block: Block, coupling: Coupling, prices, radius) -> np.ndarray:
     best = r.argmax(axis=1)
     rows = np.arange(len(v))
     slack = np.tensordot(radius, np.abs(a - a[:, rows, best][:, :, None]), 1)
-    return (r[rows, best][:, None] - r <= slack * (1 + 1e-9))[:, :-1]
+    near = (r[rows, best][:, None] - r <= slack * (1 + 1e-9))[:, :-1]
+    return near & (v > 0) if coupling.only_takes else near
 
 
 def _per_user(table, group, like):

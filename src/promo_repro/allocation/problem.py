@@ -189,6 +189,15 @@ class Coupling:
     def __len__(self) -> int:
         return len(self.names)
 
+    @cached_property
+    def only_takes(self) -> bool:
+        """Whether a promotion can do nothing for the rows: "<=" rows of counts and costs alone."""
+        return (
+            set(self.senses) <= {"<="}
+            and "value" not in self.measures
+            and bool((self.promotions >= 0).all() and (self.groups >= 0).all())
+        )
+
     def scaled(self, factors) -> "Coupling":
         """Rows multiplied by `factors` (m,): the same allocations, other units of price."""
         return replace(
