@@ -17,7 +17,7 @@ def test_names_that_are_missing_or_idle():
     assert listings.undefined_names(listings.SUPERVISED) == 1
     assert listings.undefined_names(listings.SUPERVISED_MENDED) == 0
     assert listings.unread_names(listings.SUPERVISED) == 4
-    assert listings.unread_names(listings.SUPERVISED_MENDED) == 1
+    assert listings.unread_names(listings.SUPERVISED_MENDED) == 0
     assert listings.undefined_names("def f(a):\n    b = a\n    return b + c\n") == 1
     assert listings.undefined_names("a = b\nb = 1\n") == 1
 

@@ -39,7 +39,7 @@ PEER = {
 PEER_HORIZON = 10_000_000  # what the exploration fraction refers to; runs are stopped long before
 EVERY = 12_800
 SHARE, HELD = 0.95, 3
-OWN_PLAN = replace(PLAN, steps=800, every=EVERY // USERS)
+OWN_PLAN = replace(PLAN, every=EVERY // USERS)
 PEER_LIMIT = 768_000  # transitions after which a run of the peer is given up
 
 

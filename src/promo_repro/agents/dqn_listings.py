@@ -55,9 +55,9 @@ def learn(model, training, validation, epochs):
     stop = EarlyStopping("val_loss", 3)
     return model.fit(training, epochs, validation, callbacks=[stop])
 """
-SUPERVISED_MENDED = "import keras\n" + SUPERVISED.replace(
-    "    stop =", "    model.compile(optimiser, loss, score)\n    stop ="
-)
+SUPERVISED_MENDED = SUPERVISED.replace(
+    "from keras.optimizers.schedules import ExponentialDecay", "import keras"
+).replace("    stop =", "    model.compile(optimiser, loss, score)\n    stop =")
 
 
 def _names(code: str) -> tuple[list[tuple[int, str]], list[tuple[int, str]], set[str]]:
