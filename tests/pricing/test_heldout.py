@@ -103,3 +103,15 @@ def test_both_yardsticks_agree_on_the_planted_gain(data):
     assert 0 < low < value < high
     _, lower, upper = heldout.replayed_gains(data, choices, 0.5, 0.0)["static"]
     assert lower < value < upper
+
+
+def test_a_cut_of_a_fifth_by_hand(data):
+    """The spot check is the mean over every fifth trip of the judge's own profits."""
+    few, _ = data.thinned(5)
+    profits = personal.logit_profits(few.judged(), *heldout.CENTRAL)
+    assert heldout.spot_check(data) == pytest.approx(1_000 * (profits[:, 2] - profits[:, 0]).mean())
+
+
+def test_a_network_learns_tendencies_and_nothing_from_scrambled_outcomes(data):
+    assert heldout.tendency_gain(data, 0) > 0.02
+    assert heldout.tendency_gain(heldout.scrambled(data, 0), 0) < 0.01

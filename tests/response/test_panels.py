@@ -55,6 +55,14 @@ def test_segments_are_terciles_of_earlier_weeks(journey):
     assert (abs(share - 1 / 3) < 0.1).all()
 
 
+def test_segments_can_be_taken_from_other_weeks(journey):
+    early, late = (
+        panels.deal_segments(journey, 5, weeks) for weeks in ((2, INITIAL), (INITIAL + 1, TRAINED))
+    )
+    both = early.index.intersection(late.index)
+    assert (early[both] != late[both]).any()
+
+
 def test_trips_hold_one_choice_each(journey):
     name = journey.query(
         f"""SELECT product_category AS name FROM transactions JOIN products USING (product_id)

@@ -135,11 +135,13 @@ def promotion_shares(journey: CompleteJourney, products) -> tuple[np.ndarray, np
     return display, mailer
 
 
-def deal_segments(journey: CompleteJourney, least_lines: int = 20) -> pd.Series:
+def deal_segments(
+    journey: CompleteJourney, least_lines: int = 20, weeks: tuple[int, int] = (FIRST, INITIAL)
+) -> pd.Series:
     """Segment 0, 1, 2 of each household: terciles of its deal share in weeks 2 to 20."""
     table = journey.query(
         f"""SELECT household_id, avg((retail_disc > 0)::INT) AS share FROM transactions
-            WHERE week BETWEEN {FIRST} AND {INITIAL}
+            WHERE week BETWEEN {weeks[0]} AND {weeks[1]}
             GROUP BY ALL HAVING count(*) >= {least_lines} ORDER BY household_id"""
     ).set_index("household_id")["share"]
     return pd.Series(np.searchsorted(table.quantile([1 / 3, 2 / 3]), table), index=table.index)
