@@ -20,6 +20,8 @@ from promo_repro.simulator.market import Market, simulate_market
 FOLDER = "data/results/06_simulator"
 COMMAND = "python -m promo_repro.simulator.validation"
 SEED = 0
+FITTED = panels.INITIAL + 1, panels.TRAINED  # weeks, first and last
+HELD_OUT = panels.TRAINED + 1, panels.LAST
 EDGES = (0.05, 0.15, 0.25, 0.35, 0.45)  # of the depth of a deal
 BANDS = {
     "units by depth": (0.85, 1.15),
@@ -76,19 +78,24 @@ def _ratio(method, metric, observed, predicted, n, kind):
 def held_out(journey, fitted):
     """Units by depth, incidence and repeat share of each category and of all together."""
     segments = panels.deal_segments(journey)
-    pooled = {}
-    for label in CATEGORIES:
-        for metric, cell in category_cells(journey, fitted, label, segments).items():
-            pooled[metric] = pooled.get(metric, np.zeros(3)) + cell
+    cells = {label: category_cells(journey, fitted, label, segments) for label in CATEGORIES}
+    for label, found in (*cells.items(), ("all categories", pooled(cells.values()))):
+        for metric, cell in found.items():
             yield cell_row(label, metric, cell)
-    for metric, cell in pooled.items():
-        yield cell_row("all categories", metric, cell)
 
 
-def category_cells(journey, fitted, label, segments):
-    """The cells of one category in weeks 40 to 52; see `trip_cells`."""
+def pooled(cells):
+    """The sum of the cells of several categories, by metric."""
+    total = {}
+    for found in cells:
+        for metric, cell in found.items():
+            total[metric] = total.get(metric, np.zeros(3)) + cell
+    return total
+
+
+def category_cells(journey, fitted, label, segments, weeks=HELD_OUT):
+    """The cells of one category in some weeks, first and last; see `trip_cells`."""
     found = panels.category(journey, CATEGORIES[label], segments)
-    weeks = panels.TRAINED + 1, panels.LAST
     trips = panels.category_trips(journey, found, weeks, 10**9, np.random.default_rng(SEED))
     known = found.households.index.get_indexer(trips.data.cluster)
     return trip_cells(fitted.category(label), trips, found.counts[known] > 0)
