@@ -1,0 +1,98 @@
+"""Stable-Baselines3 on the case of two products: `python -m tests.agents.peer_learning`.
+
+The same market, networks, batch, exploration and number of interactions as our agents, three seeds
+each. Writes `data/results/10_ddpg/peers.json`.
+"""
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from stable_baselines3 import DDPG, SAC
+from stable_baselines3.common.noise import NormalActionNoise, VectorizedActionNoise
+from stable_baselines3.common.vec_env import VecEnv
+
+from promo_repro.agents.continuous_case import CaseMarket, TwoProducts
+from promo_repro.agents.continuous_learning import PLAN, USERS
+from promo_repro.agents.continuous_runs import record, row, write
+
+SEEDS = 3
+
+
+class CaseEnvironments(VecEnv):
+    """One market of the case as Stable-Baselines3 sees it: a customer is an environment."""
+
+    def __init__(self, case: TwoProducts, users: int, seed: int):
+        self.market = CaseMarket(case, 1, users)
+        self.generator = torch.Generator().manual_seed(seed)
+        super().__init__(users, Box(-2, 2, (4,), np.float32), Box(-1, 1, (2,), np.float32))
+
+    def reset(self):
+        return self.market.reset(self.generator)[0].numpy()
+
+    def step_async(self, actions):
+        self.actions = torch.as_tensor(actions)[None]
+
+    def step_wait(self):
+        following, reward, reached, ended = self.market.step(self.actions)
+        over = self.market.week == 0
+        infos = [{} for _ in range(self.num_envs)]
+        if over:  # the customers were replaced: cut off, not ended
+            for info, last in zip(infos, reached[0].numpy(), strict=True):
+                info["terminal_observation"], info["TimeLimit.truncated"] = last, True
+        done = ended[0].numpy().astype(bool) | over
+        return following[0].numpy(), reward[0].numpy(), done, infos
+
+    def close(self): ...
+    def get_attr(self, attr_name, indices=None):
+        return [None] * self.num_envs
+
+    def set_attr(self, attr_name, value, indices=None): ...
+    def env_method(self, method_name, *method_args, indices=None, **method_kwargs): ...
+    def env_is_wrapped(self, wrapper_class, indices=None):
+        return [False] * self.num_envs
+
+
+def train(kind: str, case: TwoProducts, seed: int, steps: int = PLAN.steps):
+    """The policy `(p, y) -> (N, 2)` that the peer has learnt, greedy."""
+    noise = NormalActionNoise(np.zeros(2), 0.3 * np.ones(2))
+    options = {
+        "DDPG": {"action_noise": VectorizedActionNoise(noise, USERS)},
+        "SAC": {"ent_coef": "auto_0.02", "target_entropy": -4.0},
+    }[kind]
+    peer = {"DDPG": DDPG, "SAC": SAC}[kind](
+        "MlpPolicy",
+        CaseEnvironments(case, USERS, seed),
+        learning_rate=lambda left: 1e-3 * left,
+        gamma=case.discount,
+        tau=0.02,
+        batch_size=PLAN.batch,
+        buffer_size=PLAN.capacity,
+        learning_starts=PLAN.warmup * USERS,
+        train_freq=1,
+        gradient_steps=1,
+        policy_kwargs={"net_arch": [32, 32]},
+        device="cpu",
+        seed=seed,
+        **options,
+    )
+    peer.learn(steps * USERS)
+
+    def policy(seen):
+        flat = seen.reshape(-1, 4).numpy()
+        return torch.as_tensor(peer.predict(flat, deterministic=True)[0]).reshape(1, -1, 2)
+
+    return case.discounts_of(policy, 1)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    case, rows = TwoProducts(), []
+    for kind in ("SAC", "DDPG"):
+        shares = [float(case.share(train(kind, case, seed))[0]) for seed in range(SEEDS)]
+        print(kind, np.round(shares, 4), flush=True)
+        rows.append(row(f"Stable-Baselines3 {kind}", "memory", shares))
+    write("peers", record("python -m tests.agents.peer_learning", SEEDS, {"rows": rows}))
+
+
+if __name__ == "__main__":
+    main()
