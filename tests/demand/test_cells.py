@@ -149,3 +149,19 @@ def test_cells_take_any_leading_axes(generator):
         else:
             whole, part = cells.gru_cell(x, h, p), cells.gru_cell(x[1, 2], h[1, 2], p)
         assert torch.allclose(whole[1, 2], part)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_device_and_dtype_are_those_of_the_input(generator, kind, dtype):
+    encoder = cells.Recurrent(kind, D, H, generator).to("meta", dtype)
+    state = encoder(torch.empty(B, T, D, device="meta", dtype=dtype))
+    assert (state.device.type, state.dtype, tuple(state.shape)) == ("meta", dtype, (B, H))
+    p = encoder.parameters_of_cell
+    if kind == "lstm":
+        zero = torch.zeros(B, H, device="meta", dtype=dtype)
+        x = torch.empty(T, B, D, device="meta", dtype=dtype)
+        out = cells.lstm_forward(x, zero, zero, p)
+        gradients = cells.lstm_backward(x, zero, zero, p, out)
+        assert {g.device.type for g in gradients} == {"meta"}
+        assert {g.dtype for g in gradients} == {dtype}

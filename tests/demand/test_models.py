@@ -126,3 +126,12 @@ def test_ridge_of_any_leading_axes(rng):
     own = models.ridge_weights(x, y, 2.0)
     assert own.shape == (2, 3, 4, 1)
     assert own[1, 2] == pytest.approx(models.ridge_weights(x[1, 2], y[1, 2], 2.0))
+
+
+def test_nets_work_on_the_device_of_their_input(weekly):
+    net = models.net_for("gru", weekly, SMALL, 0).to("meta")
+    w = models.training_windows(weekly, 30, 12)
+    context, seen, ahead, target = models._tensors(w, "meta")
+    out = net(context, seen, ahead)
+    assert (out.device.type, tuple(out.shape)) == ("meta", (len(context), 4, len(LEVELS)))
+    assert models.pinball(target, out).device.type == "meta"

@@ -149,3 +149,18 @@ def test_refusals():
             draw(x, 6, generator())
     with pytest.raises(ValueError, match="more clusters than points"):
         km.lloyd(x, torch.zeros(6, 3).double())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_device_and_dtype_are_those_of_the_input(dtype):
+    x = torch.empty(7, 3, device="meta", dtype=dtype)
+    centres = torch.empty(2, 4, 3, device="meta", dtype=dtype)
+    labels = torch.empty(2, 7, device="meta", dtype=torch.int64)
+    made = (
+        km.squared_distances(x, centres),
+        km.inertia(x, centres),
+        km.centroids(x, labels, 4),
+        km.partition_cost(x, labels, 4),
+    )
+    assert {(m.device.type, m.dtype) for m in made} == {("meta", dtype)}
+    assert km.assign(x, centres).device.type == "meta"
