@@ -4,6 +4,8 @@ import json
 import os
 import sys
 from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,6 +36,29 @@ class Device(StrEnum):
     auto = "auto"
     cpu = "cpu"
     cuda = "cuda"
+
+
+class Precision(StrEnum):
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+class Method(StrEnum):
+    dqn = "dqn"
+    ddpg = "ddpg"
+    sac = "sac"
+    lstm = "lstm"
+    recommender = "recommender"
+
+
+# The room that trains a method, and the function in its module `runs` that says how.
+TRAINED = {
+    Method.dqn: ("agents", "dqn_run"),
+    Method.ddpg: ("agents", "ddpg_run"),
+    Method.sac: ("agents", "sac_run"),
+    Method.lstm: ("demand", "lstm"),
+    Method.recommender: ("recommender", "recommender"),
+}
 
 
 @app.command()
@@ -75,6 +100,74 @@ def execute(
     )
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    method: Annotated[
+        Method,
+        typer.Argument(
+            help="dqn chooses a promotion, ddpg and sac a discount, for simulated customers; lstm "
+            "forecasts weekly or daily sales; recommender foretells the next basket."
+        ),
+    ],
+    profile: Annotated[
+        Profile, typer.Option(help="quick: about a minute or two; full: longer, or more data.")
+    ] = Profile.quick,
+    device: Annotated[
+        Device, typer.Option(help="auto takes a GPU when there is one.")
+    ] = Device.auto,
+    seeds: Annotated[
+        int,
+        typer.Option(min=1, help="How many runs, with different random numbers, in one batch."),
+    ] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Where the random numbers start.")] = 0,
+    precision: Annotated[
+        Precision, typer.Option(help="bfloat16 halves the bits of matrix products: for GPUs.")
+    ] = Precision.float32,
+    compiled: Annotated[
+        bool,
+        typer.Option(
+            "--compile",
+            help="Compile the step (torch.compile, on a GPU with CUDA graphs); takes minutes to "
+            "start, and goes on without where it fails.",
+        ),
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint that a stopped run left.")
+    ] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where the run is kept; runs/METHOD-PROFILE if none is named."),
+    ] = None,
+) -> None:
+    """Train one method on its own, watched by TensorBoard; stop it with Ctrl-C at any time.
+
+    The folder of the run holds its checkpoint, its curves (tensorboard --logdir runs) and, at the
+    end, result.json. For several processes or GPUs put this in front of the command:
+    torchrun --nproc-per-node 2 --no-python
+    """
+    from promo_repro.training import resolve
+    from promo_repro.training.loop import Setting
+    from promo_repro.training.session import conduct
+
+    room, name = TRAINED[method]
+    setting = Setting(
+        full=profile is Profile.full,
+        seeds=seeds,
+        seed=seed,
+        device=resolve(device),
+        precision=precision,
+        compiled=compiled,
+    )
+    conduct(
+        method.value,
+        getattr(import_module(f"promo_repro.{room}.runs"), name),
+        setting,
+        folder or root() / "runs" / f"{method}-{profile}",
+        console,
+        resume=resume,
+    )
 
 
 @app.command()
@@ -186,13 +279,14 @@ def main() -> None:
     """Entry point: an expected error is one line on standard error, not a traceback."""
     try:
         app(_join_parameters(sys.argv[1:]))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         Console(stderr=True).print(
             f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True
         )
         sys.exit(1)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped. What had been built before is untouched.")
+    except KeyboardInterrupt as stop:
+        said = str(stop) or "Stopped. What had been built before is untouched."
+        Console(stderr=True).print(said, highlight=False, soft_wrap=True)
         sys.exit(130)
 
 
