@@ -81,6 +81,8 @@ def test_loss_worked_by_hand():
     assert td_loss(value, target).item() == pytest.approx((0.125 + 2.5) / 2)
     assert td_loss(value, target, 2.0).item() == pytest.approx((0.125 + 4.0) / 2)
     assert td_loss(value, target, float("inf")).item() == pytest.approx((0.125 + 4.5) / 2)
+    one, three = torch.tensor([1.0]), torch.tensor([3.0])
+    assert td_loss(one, three, float("inf")).item() == pytest.approx(2)
 
 
 def test_loss_has_the_clipped_error_as_gradient():

@@ -1,13 +1,17 @@
 """The long runs of chapter 09: `python -m promo_repro.agents.dqn_runs [part ...]`.
 
-Each part writes `data/results/09_dqn/<part>.json`; without an argument all parts run.
+Each part writes `data/results/09_dqn/<part>.json`; without an argument all parts run. Seeds run in
+`JOBS` processes of one thread each.
 """
 
 import json
+import os
 import sys
 from dataclasses import replace
 
+import numpy as np
 import torch
+from joblib import Parallel, delayed
 
 from promo_repro.agents.dqn import Plan
 from promo_repro.agents.dqn_studies import (
@@ -28,6 +32,7 @@ AGENTS, PART_AGENTS = 10, 4
 PLAN = Plan(steps=800, every=50, epsilon=(1.0, 0.05), fade=0.4)
 PART_PLAN = replace(PLAN, steps=500)
 BRIEF = replace(PLAN, steps=300)
+JOBS = int(os.environ.get("JOBS", "2"))
 TESTS = ("uniform", "segment-best", "myopic")
 # One thing changed at a time: options of the agents, of the plan, and of `learn`.
 PARTS = {
@@ -38,6 +43,14 @@ PARTS = {
     "one coin for all users": ({}, {}, {"kind": OneCoin}),
     "no discounted future": ({"discount": 0.0}, {}, {}),
 }
+
+
+def others(world) -> dict:
+    """Customers whom the agents have not met."""
+    return {
+        "customers between the known types": newcomers(world, True),
+        "customers beyond the known types": newcomers(world, False),
+    }
 
 
 def row(method: str, metric: str, values) -> dict:
@@ -58,53 +71,71 @@ def exact(method: str, metric: str, value: float) -> dict:
     return {"method": method, "metric": metric, "value": value, "lo": value, "hi": value, "n": 1}
 
 
-def learning() -> dict:
-    """What ten seeds learn on the published worlds, and what tests of the same size find."""
+def one_seed(seed: int) -> dict:
+    """What one agent learns on the published worlds, elsewhere, and after a change; shares."""
+    torch.set_num_threads(1)
     dormant, memoryless = worlds.dormant(), worlds.memoryless()
-    rows, curves = [], {}
-    for world, plan in ((dormant, PLAN), (memoryless, BRIEF)):
-        learned = learn(world, plan, agents=AGENTS)
-        rows.append(row("DQN", world.name, learned.shares[-1]))
-        curves[world.name] = {
-            "transitions": learned.transitions.tolist(),
-            "shares": learned.shares.round(6).tolist(),
-        }
+    market = changed(dormant, "reversed")
+    learned = learn(dormant, PLAN, seed=seed)
+    restarted = {
+        "incremental": learn(
+            market, replace(BRIEF, epsilon=(0.2, 0.05)), seed=seed, start=learned.agent
+        ),
+        "from scratch": learn(market, BRIEF, seed=seed),
+    }
+    return {
+        "dormant": learned.shares[:, 0],
+        "memoryless": learn(memoryless, BRIEF, seed=seed).shares[:, 0],
+        **{how: again.shares[:, 0] for how, again in restarted.items()},
+        **{
+            name: shares_elsewhere(learned.agent, world, dormant)
+            for name, world in others(dormant).items()
+        },
+        "kept": shares_elsewhere(learned.agent, market, dormant),
+    }
+
+
+def learning() -> dict:
+    """What ten seeds learn, and what tests of the same size find."""
+    found = Parallel(n_jobs=JOBS)(delayed(one_seed)(seed) for seed in range(AGENTS))
+    runs = {name: np.stack([each[name] for each in found], axis=1).squeeze() for name in found[0]}
+    rows = []
+    for world, plan in ((worlds.dormant(), PLAN), (worlds.memoryless(), BRIEF)):
+        rows.append(row("DQN", world.name, runs[world.name][-1]))
         for kind in TESTS:
-            found = tested_shares(world, plan.steps * USERS, kind, range(AGENTS))
-            rows.append(row(f"{kind}, from a test", world.name, found))
+            tested = tested_shares(world, plan.steps * USERS, kind, range(AGENTS))
+            rows.append(row(f"{kind}, from a test", world.name, tested))
         for name, policy in world.standard_policies().items():
             rows.append(exact(name, world.name, share(world, policy)))
         rows.append(exact("oracle", world.name, share(world, world.optimal_policy)))
-        if world is dormant:
-            agent = learned.agent
-
-    for name, between in (("between the known types", True), ("beyond the known types", False)):
-        others = newcomers(dormant, between)
-        rows.append(row("DQN", f"customers {name}", shares_elsewhere(agent, others, dormant)))
+    for name, world in others(worlds.dormant()).items():
+        rows.append(row("DQN", name, runs[name]))
         for kind in ("myopic", "none"):
-            value = share(others, others.standard_policies()[kind])
-            rows.append(exact(kind, f"customers {name}", value))
-
-    market = changed(dormant, "reversed")
-    rows.append(row("kept", market.name, shares_elsewhere(agent, market, dormant)))
-    for method, start, first in (("incremental", agent, 0.2), ("from scratch", None, 1.0)):
-        plan = replace(BRIEF, epsilon=(first, 0.05))
-        again = learn(market, plan, agents=AGENTS, start=start, seed=1)
-        for weeks, shares in zip(again.transitions, again.shares, strict=True):
-            rows.append(row(method, f"{market.name}, {weeks} transitions", shares))
+            rows.append(exact(kind, name, share(world, world.standard_policies()[kind])))
+    rows.append(row("kept", "reversed", runs["kept"]))
+    for how in ("incremental", "from scratch"):
+        for k, shares in enumerate(runs[how], 1):
+            rows.append(row(how, f"reversed, {k * BRIEF.every * USERS} transitions", shares))
+    marks = (np.arange(1, len(runs["dormant"]) + 1) * PLAN.every * USERS).tolist()
+    curves = {
+        name: {"transitions": marks[: len(runs[name])], "shares": runs[name].round(6).tolist()}
+        for name in ("dormant", "memoryless")
+    }
     return {"rows": rows, "curves": curves}
+
+
+def one_part(name: str):
+    """Final shares of the agents with one part changed."""
+    torch.set_num_threads(1)
+    options, plan, setting = PARTS[name]
+    plan = replace(PART_PLAN, **plan)
+    return learn(worlds.dormant(), plan, agents=PART_AGENTS, **setting, **options).shares[-1]
 
 
 def parts() -> dict:
     """What is lost when one part of the algorithm is left out."""
-    dormant = worlds.dormant()
-    rows = []
-    for name, (options, plan, setting) in PARTS.items():
-        learned = learn(
-            dormant, replace(PART_PLAN, **plan), agents=PART_AGENTS, **setting, **options
-        )
-        rows.append(row(name, "final", learned.shares[-1]))
-    return {"rows": rows}
+    found = Parallel(n_jobs=JOBS)(delayed(one_part)(name) for name in PARTS)
+    return {"rows": [row(name, "final", each) for name, each in zip(PARTS, found, strict=True)]}
 
 
 RUNS = {"learning": learning, "parts": parts}
