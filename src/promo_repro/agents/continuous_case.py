@@ -216,6 +216,7 @@ class TwoProducts:
         Takes p (N, 2) and y (N, 2) or (K, N, 2); returns (K, N, 2).
         """
 
+        @torch.no_grad()
         def discounts(base, previous):
             pair = (torch.as_tensor(each, dtype=torch.float32) for each in (base, previous))
             seen = self.observe(*pair)
