@@ -145,7 +145,10 @@ def test_newcomers_keep_the_scale_of_the_known_types():
 
 
 def test_stored_rows_are_found_once():
-    rows = studies.rows_of({"rows": [{"method": "a", "metric": "b", "value": 1.0, "lo": 0.5}]})
+    found = {"method": "a", "metric": "b", "value": 1.0, "lo": 0.5, "hi": 1.5, "n": 3}
+    rows = studies.rows_of({"rows": [found, found | {"metric": "c", "n": 1}]})
     assert studies.reported(rows, "a", "b", "lo") == 0.5
+    assert studies.shown(rows, "a", "b") == "1.000 (0.500 to 1.500)"
+    assert studies.shown(rows, "a", "c") == "1.000"
     with pytest.raises(LookupError, match="0 rows"):
-        studies.reported(rows, "a", "c")
+        studies.reported(rows, "a", "d")

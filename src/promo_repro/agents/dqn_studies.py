@@ -137,6 +137,12 @@ def reported(rows: pd.DataFrame, method: str, metric: str, column: str = "value"
     return float(found.iloc[0])
 
 
+def shown(rows: pd.DataFrame, method: str, metric: str) -> str:
+    """One row of a stored result as text, with its interval if it is an estimate."""
+    value, low, high, n = (reported(rows, method, metric, c) for c in ("value", "lo", "hi", "n"))
+    return f"{value:.3f}" if n == 1 else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
 def lies_within(values, low: float, high: float) -> float:
     """Part of the values from `low` to `high`: the check of a small live run."""
     values = np.asarray(values, dtype=float)
