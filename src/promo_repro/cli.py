@@ -157,17 +157,17 @@ def train(
         seeds=seeds,
         seed=seed,
         device=resolve(device),
-        precision=precision,
+        precision=precision.value,
         compiled=compiled,
     )
-    conduct(
-        method.value,
-        getattr(import_module(f"promo_repro.{room}.runs"), name),
-        setting,
-        folder or root() / "runs" / f"{method}-{profile}",
-        console,
-        resume=resume,
-    )
+    make = getattr(import_module(f"promo_repro.{room}.runs"), name)
+    folder = folder or root() / "runs" / f"{method}-{profile}"
+    try:
+        conduct(method.value, make, setting, folder, console, resume=resume)
+    except KeyboardInterrupt as stop:  # here, because Typer would end without a word
+        said = str(stop) or "Stopped at once; what was saved before is untouched."
+        Console(stderr=True).print(said, highlight=False, soft_wrap=True)
+        raise typer.Exit(130) from None
 
 
 @app.command()
@@ -284,9 +284,8 @@ def main() -> None:
             f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True
         )
         sys.exit(1)
-    except KeyboardInterrupt as stop:
-        said = str(stop) or "Stopped. What had been built before is untouched."
-        Console(stderr=True).print(said, highlight=False, soft_wrap=True)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Stopped. What had been built before is untouched.")
         sys.exit(130)
 
 

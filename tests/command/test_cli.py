@@ -20,7 +20,7 @@ def run(*words):
 
 @pytest.mark.parametrize(
     "words",
-    [(), ("execute",), ("build",), ("status",), ("claims",), ("data",), ("data", "fetch"),
+    [(), ("execute",), ("train",), ("build",), ("status",), ("claims",), ("data",), ("data", "fetch"),
      ("data", "check")],
 )  # fmt: skip
 def test_help_is_there(words):
