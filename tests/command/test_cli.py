@@ -20,9 +20,18 @@ def run(*words):
 
 @pytest.mark.parametrize(
     "words",
-    [(), ("execute",), ("train",), ("build",), ("status",), ("claims",), ("data",), ("data", "fetch"),
-     ("data", "check")],
-)  # fmt: skip
+    [
+        (),
+        ("execute",),
+        ("train",),
+        ("build",),
+        ("status",),
+        ("claims",),
+        ("data",),
+        ("data", "fetch"),
+        ("data", "check"),
+    ],
+)
 def test_help_is_there(words):
     result = CliRunner().invoke(app, [*words, "--help"])
     assert result.exit_code == 0
