@@ -29,9 +29,9 @@ from promo_repro.project import commit, root
 from promo_repro.simulator import worlds
 
 AGENTS, PART_AGENTS = 10, 4
-PLAN = Plan(steps=800, every=50, epsilon=(1.0, 0.05), fade=0.4)
-PART_PLAN = replace(PLAN, steps=500)
-BRIEF = replace(PLAN, steps=300)
+PLAN = Plan(steps=1_600, every=50, epsilon=(1.0, 0.05), fade=0.2, capacity=500_000)
+PART_PLAN = replace(PLAN, steps=500, fade=0.4)
+BRIEF = replace(PLAN, steps=300, fade=0.4)
 JOBS = int(os.environ.get("JOBS", "2"))
 TESTS = ("uniform", "segment-best", "myopic")
 # One thing changed at a time: options of the agents, of the plan, and of `learn`.
