@@ -84,8 +84,10 @@ class Replay:
         drawn = torch.randint(
             len(self), (self.agents, count), generator=generator, device=self.rows.device
         )
-        owner = torch.arange(self.agents, device=self.rows.device)[:, None]
-        observation, action, reward, following, terminated = self.rows[owner, drawn].split(
-            self.widths, dim=2
-        )
+        # Rows of all agents in one list: selecting by one index is faster than by two.
+        first = self.capacity * torch.arange(self.agents, device=self.rows.device)[:, None]
+        rows = self.rows.flatten(0, 1).index_select(0, (first + drawn).flatten())
+        observation, action, reward, following, terminated = rows.view(
+            self.agents, count, -1
+        ).split(self.widths, dim=2)
         return Batch(observation, action, reward[..., 0], following, terminated[..., 0])
