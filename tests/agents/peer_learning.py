@@ -1,8 +1,11 @@
-"""Stable-Baselines3 on the case of two products: `python -m tests.agents.peer_learning`.
+"""Peers on the case of two products: `python -m tests.agents.peer_learning [peers] [bandits]`.
 
-The same market, networks, batch, exploration and number of interactions as our agents, three seeds
-each. Writes `data/results/10_ddpg/peers.json`.
+Stable-Baselines3 with the same market, networks, batch, exploration and number of interactions as
+our agents, three seeds each, and contextual bandits, ten runs each. Writes
+`data/results/10_ddpg/peers.json` and `bandits.json`.
 """
+
+import sys
 
 import numpy as np
 import torch
@@ -12,8 +15,9 @@ from stable_baselines3.common.noise import NormalActionNoise, VectorizedActionNo
 from stable_baselines3.common.vec_env import VecEnv
 
 from promo_repro.agents.continuous_case import CaseMarket, TwoProducts
-from promo_repro.agents.continuous_learning import PLAN, USERS
-from promo_repro.agents.continuous_runs import record, row, write
+from promo_repro.agents.continuous_learning import PLAN, USERS, bandit_shares, forgetful
+from promo_repro.agents.continuous_runs import AGENTS, record, row, write
+from promo_repro.bandits import LinearThompson, LinUCB
 
 SEEDS = 3
 
@@ -84,15 +88,26 @@ def train(kind: str, case: TwoProducts, seed: int, steps: int = PLAN.steps):
     return case.discounts_of(policy, 1)
 
 
-def main() -> None:
-    torch.set_num_threads(1)
+def peers() -> None:
     case, rows = TwoProducts(), []
     for kind in ("SAC", "DDPG"):
         shares = [float(case.share(train(kind, case, seed))[0]) for seed in range(SEEDS)]
         print(kind, np.round(shares, 4), flush=True)
         rows.append(row(f"Stable-Baselines3 {kind}", "memory", shares))
-    write("peers", record("python -m tests.agents.peer_learning", SEEDS, {"rows": rows}))
+    write("peers", record("python -m tests.agents.peer_learning peers", SEEDS, {"rows": rows}))
+
+
+def bandits() -> None:
+    rows = []
+    for name, case in (("memory", TwoProducts()), ("no memory", forgetful(TwoProducts()))):
+        for method, policy in (("LinUCB", LinUCB()), ("linear Thompson", LinearThompson())):
+            shares = bandit_shares(case, policy, runs=AGENTS, weeks=PLAN.steps, users=USERS, seed=0)
+            print(method, name, shares.round(4), flush=True)
+            rows.append(row(method, name, shares))
+    write("bandits", record("python -m tests.agents.peer_learning bandits", AGENTS, {"rows": rows}))
 
 
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)
+    for part in sys.argv[1:] or ("peers", "bandits"):
+        {"peers": peers, "bandits": bandits}[part]()

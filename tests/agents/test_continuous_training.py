@@ -13,6 +13,7 @@ from promo_repro.agents.continuous_training import Plan, ShopMarket, policy_valu
 from promo_repro.agents.ddpg import DDPG
 from promo_repro.agents.replay import Replay
 from promo_repro.agents.sac import SAC
+from promo_repro.recommender import losses
 from promo_repro.simulator import worlds
 
 CASE = TwoProducts()
@@ -212,15 +213,22 @@ def test_what_is_seen_and_what_is_rewarded():
     assert study.ensemble_gain(5, 0.05, 0) > 0
 
 
+def test_purchases_and_rates():
+    assert continuous_studies.purchase_ratio(1) == pytest.approx(
+        continuous_studies.purchases_gain("profit")
+    )
+    assert continuous_studies.purchase_ratio(41) < 1.05
+    assert continuous_studies.pair_rates(5, 3) == (5, 3, 1.0)
+
+
 def test_printed_losses():
     study = continuous_studies
-    assert study.discount_loss([0.5, 0.25], [1, 0]) == pytest.approx(np.log(2))
-    assert study.minimising_rate([1, 0, 1]) == 1
+    assert study.minimising_rate(losses.discount_loss, [1, 0, 1]) == 1
+    assert study.minimising_rate(lambda y, g: ((y - g) ** 2).sum(), [1, 0, 1, 0]) == 0.5
     assert study.earning_rate(0.2, 1.0) == pytest.approx(0.25)
     assert study.earning_rate_by_search(0.2, 1.0) == pytest.approx(0.25)
-    assert study.total_loss(2.0, 3.0) == 5
-    assert study.coupling(False) == 0
-    assert study.coupling(True) > 1e-4
+    assert study.coupling(losses.total_loss, False) == 0
+    assert study.coupling(losses.total_loss, True) > 1e-4
     assert study.first_over_second("own", 0.9) == pytest.approx(1 / 1.9)
     assert study.first_over_second("standard", 0.9) == pytest.approx(1 / 0.9)
 

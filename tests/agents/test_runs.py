@@ -94,7 +94,7 @@ def test_the_learning_rate_falls_to_zero():
     for _ in range(40):
         run.trainable.step()
         rates.append([group["lr"] for group in run.trainable.groups()])
-    assert rates[0] == pytest.approx([1e-4 * 39 / 40, 1e-3 * 39 / 40])
+    assert rates[0] == pytest.approx([5e-4 * 39 / 40, 3e-3 * 39 / 40])
     assert rates[-1] == [0, 0]
 
 

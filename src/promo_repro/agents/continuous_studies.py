@@ -5,6 +5,7 @@ slope 1, a discount of the week before takes 0.3 of itself away, and the margin 
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -24,12 +25,6 @@ LEVELS = np.linspace(0, CASE.deepest, 81)
 # What could be done without learning --------------------------------------------------------------
 
 
-def best_constant(case: TwoProducts, reward: str = "profit") -> float:
-    """The discount that earns most if everybody always gets it, on a grid of half per cents."""
-    values = [case.value(case.constant(level), reward) for level in LEVELS]
-    return float(LEVELS[int(np.argmax(values))])
-
-
 @formula("eq-10-constant-value")
 def constant_value(base, level, response, memory, margin, paid, discount):
     """Value of always giving `level` d for one product, with p + (b − c) d after the first week.
@@ -39,6 +34,18 @@ def constant_value(base, level, response, memory, margin, paid, discount):
     kept = margin - paid * level
     later = discount / (1 - discount)
     return kept * (base + response * level + later * (base + (response - memory) * level))
+
+
+def best_constant(case: TwoProducts, reward: str = "profit") -> float:
+    """The discount that earns most if everybody always gets it, on a grid of half per cents.
+
+    For products that do not compete. A "purchase" is a margin of one of which nothing is paid.
+    """
+    base, weight = case.customers
+    money = (case.margin, case.paid) if reward == "profit" else (1.0, 0.0)
+    rest = case.response, case.memory, *money, case.discount
+    values = [weight @ constant_value(base, level, *rest).sum(axis=1) for level in LEVELS]
+    return float(LEVELS[int(np.argmax(values))])
 
 
 def segment_policy(case: TwoProducts, segments: int = 3):
@@ -124,6 +131,29 @@ def profit_gain(policy: str) -> float:
     return maximiser_share(policy) / share_of("none")
 
 
+def purchase_ratio(levels: int) -> float:
+    """Purchases under the profit maximiser over those under the best constant discount.
+
+    The constant is the best of `levels` discounts from 0 to the deepest; one level is no discount.
+    """
+    grid = np.linspace(0, CASE.deepest, levels) if levels > 1 else np.zeros(1)
+    constant = CASE.constant(grid[np.argmax([CASE.value(CASE.constant(d)) for d in grid])])
+    return float(CASE.value(CASE.best, "purchase") / CASE.value(constant, "purchase"))
+
+
+def pair_rates(users: int, products: int, seed: int = 0) -> tuple[int, int, float]:
+    """Shape of the table G(x_u, x_i) of an untrained model, and the part of it inside (0, 1)."""
+    generator = torch.Generator().manual_seed(seed)
+    network = MLP(1, (4, 16, 1), generator, dtype=torch.float64)
+    place = {"generator": generator, "dtype": torch.float64}
+    user, product = torch.randn(users, 2, **place), torch.randn(products, 2, **place)
+    pairs = torch.cat(
+        [user[:, None].expand(-1, products, -1), product.expand(users, -1, -1)], dim=-1
+    )
+    rates = torch.sigmoid(network(pairs.reshape(1, -1, 4))).reshape(users, products)
+    return *rates.shape, ((rates > 0) & (rates < 1)).double().mean().item()
+
+
 def separate_share(rivalry: float) -> float:
     """Part of the joint optimum that two discounts earn if each serves its own product alone."""
     case = replace(CASE, base=(0.24, 0.45), memory=0.0, rivalry=rivalry)
@@ -157,16 +187,11 @@ def ensemble_gain(members: int, error: float, seed: int) -> float:
 # The printed losses -------------------------------------------------------------------------------
 
 
-@formula("D3-F11", "eq-10-discount-loss")
-def discount_loss(rates, bought):
-    """The printed loss of the discount model, −Σ y log G over pairs; both (N,)."""
-    return float(-(np.asarray(bought) * np.log(rates)).sum())
-
-
-def minimising_rate(bought) -> float:
-    """The discount rate in (0, 1], the same for all pairs, at which the printed loss is least."""
+def minimising_rate(loss: Callable, bought) -> float:
+    """The discount rate in (0, 1], the same for all pairs, at which `loss(y, g)` is least."""
     rates = np.linspace(0.01, 1, 100)
-    return float(rates[np.argmin([discount_loss(np.full(len(bought), g), bought) for g in rates])])
+    y = np.asarray(bought, dtype=float)
+    return float(rates[np.argmin([float(loss(y, np.full(len(y), g))) for g in rates])])
 
 
 def earning_rate(base: float, response: float) -> float:
@@ -182,14 +207,8 @@ def earning_rate_by_search(base: float, response: float) -> float:
     return float(rates[continuous_case.profit(bought, rates, CASE.margin, CASE.paid).argmax()])
 
 
-@formula("D3-F12", "eq-10-total-loss")
-def total_loss(recommending, discounting):
-    """The printed loss of the end-to-end system, the sum of the two."""
-    return recommending + discounting
-
-
-def coupling(shared: bool, seed: int = 0) -> float:
-    """How much the discount loss moves the recommender: the gradient that it adds, largest entry.
+def coupling(loss: Callable, shared: bool, seed: int = 0) -> float:
+    """How much the discounts in `loss(y, p, g)` move the recommender: the largest gradient added.
 
     As printed the models share no parameter; `shared` feeds the recommender's output to the
     discount model.
@@ -202,10 +221,11 @@ def coupling(shared: bool, seed: int = 0) -> float:
     bought = (torch.rand(1, 64, 1, **place) < 0.4).double()
     p = torch.sigmoid(recommender(x))
     rate = torch.sigmoid(discounter(p if shared else x))
-    recommending = torch.nn.functional.binary_cross_entropy(p, bought)
-    loss = total_loss(recommending, -(bought * rate.log()).mean())
-    alone = torch.autograd.grad(recommending, recommender.weights[0], retain_graph=True)[0]
-    together = torch.autograd.grad(loss, recommender.weights[0])[0]
+    weights = recommender.weights[0]
+    alone, together = (
+        torch.autograd.grad(loss(bought, p, given), weights, retain_graph=True)[0]
+        for given in (rate.detach(), rate)
+    )
     return (together - alone).abs().max().item()
 
 

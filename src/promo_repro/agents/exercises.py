@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from promo_repro.agents import continuous_exercises as continuous_exercises  # chapter 10
 from promo_repro.agents import dqn_exercises as dqn_exercises  # registers those of chapter 09
 from promo_repro.agents import examples, tabular, tabular_studies
 from promo_repro.exercises import exercise

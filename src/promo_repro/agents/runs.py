@@ -1,22 +1,20 @@
 """DQN, DDPG and SAC for the command `promo-repro train`: one agent for each seed, in one batch.
 
-Agents, markets and plans are those of `dqn` and `continuous_training`, and so is what happens in a
+Agents, markets and plans are those of `dqn` and `continuous_learning`, and so is what happens in a
 week; here a week is a step that can be saved, stopped and resumed.
 """
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from promo_repro.agents import continuous_training, dqn
+from promo_repro.agents import continuous_learning, dqn
 from promo_repro.agents.continuous_case import CaseMarket, TwoProducts
-from promo_repro.agents.ddpg import DDPG
 from promo_repro.agents.dqn import DQN
 from promo_repro.agents.networks import MLP
 from promo_repro.agents.replay import Batch, Replay
-from promo_repro.agents.sac import SAC
 from promo_repro.simulator import worlds
 from promo_repro.training.checkpoint import capture, restore
 from promo_repro.training.compiled import Compiled, rates_as_tensors
@@ -223,24 +221,31 @@ def dqn_run(setting: Setting) -> Run:
 
 def ddpg_run(setting: Setting) -> Run:
     """Chapter 10's DDPG on the case of two products, measured against its closed form."""
-    # The actor has to be slower than its critic: at equal rates it runs to the ends of the range.
-    return two_products(setting, partial(DDPG, noise=0.3, rates=(1e-4, 1e-3)))
+    return two_products("DDPG", setting)
 
 
 def sac_run(setting: Setting) -> Run:
     """Chapter 10's SAC on the same case."""
-    return two_products(setting, partial(SAC, alpha=0.02, entropy=-4.0))
+    return two_products("SAC", setting)
 
 
-def two_products(setting: Setting, make: Callable) -> Run:
-    """An agent, made by `make`, in the case of two products."""
-    case = TwoProducts()
-    steps = 12_000 if setting.full else 3_000
-    plan = continuous_training.Plan(steps=steps, batch=256, warmup=200, patience=steps // 3)
-    users = setting.team.share(USERS, "users")
+def two_products(kind: str, setting: Setting) -> Run:
+    """Chapter 10's agents of a kind on the case of two products, or (full) four times as long."""
+    case, plan = TwoProducts(), continuous_learning.PLAN
+    if setting.full:
+        plan = replace(plan, steps=4 * plan.steps, patience=4 * plan.patience)
+    users = setting.team.share(continuous_learning.USERS, "users")
     market = CaseMarket(case, setting.seeds, users, device=setting.device)
-    sizes = setting.seeds, market.observation, market.action
-    agent = make(*sizes, weights(setting), discount=case.discount, tau=0.01, hidden=(32, 32))
+    agent = continuous_learning.KINDS[kind](
+        setting.seeds,
+        market.observation,
+        market.action,
+        weights(setting),
+        discount=case.discount,
+        tau=0.02,
+        hidden=(32, 32),
+        **continuous_learning.OPTIONS[kind],
+    )
     best = case.value(case.best)
 
     def measure(policy) -> Tensor:
