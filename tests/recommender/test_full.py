@@ -1,5 +1,6 @@
 """Long runs: settings chosen by NDCG, no method sees the future, and every result on record."""
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from promo_repro.project import root
 from promo_repro.recommender import encoders, full, protocol
 from promo_repro.recommender.metrics import evaluate, measured
 
@@ -119,3 +121,30 @@ def test_averages_are_per_household(windows):
     mean = full.averaged(runs)["ndcg"]
     assert mean == pytest.approx((runs[0]["ndcg"] + runs[1]["ndcg"]) / 2, nan_ok=True)
     assert len(full.joined(runs)["ndcg"]) == 2 * len(mean)
+
+
+@pytest.mark.parametrize("part", full.PARTS)
+def test_every_part_is_on_record(part):
+    record = json.loads((root() / "data/results/03_recommender" / f"{part}.json").read_text())
+    assert record["command"] == f"{full.COMMAND} {part}"
+    assert record["seeds"] == list(full.PARTS[part][1])
+    assert record["commit"] != "unknown"
+    rows = pd.DataFrame(record["rows"])
+    assert not rows.duplicated(["method", "metric"]).any()
+    assert (rows["lo"] <= rows["value"]).all()
+    assert (rows["value"] <= rows["hi"]).all()
+
+
+def test_the_trials_of_the_encoders_are_told_from_their_results():
+    tried = {"rate 0.003": 0.1, "rate 0.01": 0.2}
+    rows = [
+        {"method": name, "metric": "ndcg", "value": value}
+        for name, value in (
+            *((f"tuning: dense, {setting}", value) for setting, value in tried.items()),
+            ("dense", 0.3),
+        )
+    ]
+    found = full.encoder_trials(pd.DataFrame(rows))
+    assert found["method"].tolist() == [f"dense, {setting}" for setting in tried]
+    recipe = full.tuned_recipe("dense", found)
+    assert recipe == encoders.Recipe("dense", rate=1e-2, epochs=full.EPOCHS)

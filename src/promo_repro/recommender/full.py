@@ -21,7 +21,7 @@ from promo_repro.recommender.encoders import KINDS, Recipe, variant
 from promo_repro.recommender.factorisation import als, confidence
 from promo_repro.recommender.metrics import measured, paired_interval
 from promo_repro.recommender.protocol import EARLIER, RECENT_WEEKS, TEST, TUNING, Split, popularity
-from promo_repro.recommender.studies import committed, deal_segments, reported
+from promo_repro.recommender.studies import deal_segments, reported
 
 METRICS = ("recall", "ndcg", "novel_recall", "novel_ndcg")
 SEEDS = (0, 1, 2)
@@ -30,6 +30,7 @@ TUNING_EPOCHS, EPOCHS = 8, 16
 LABELLED = 100
 ADAPTED = Recipe("dense", rate=1e-2, epochs=6)
 STARTS = ("scratch", "hierarchy", "self-supervised", "transfer")
+TRIED = "tuning: "  # before the names of what is measured on the earlier window only
 COMMAND = "python -m promo_repro.recommender.full"
 
 # What is tried for each method on the earlier window, and how a setting is called.
@@ -42,7 +43,7 @@ GRIDS: dict[str, list[tuple]] = {
     "adaptive SVM": [(1e-4,), (1e-3,), (1e-2,), (1e-1,)],
     "boosting": list(product((7, 15), (0.04, 0.08))),
     "network": list(product((32, 64), (1e-3, 3e-3))),
-} | {kind: list(product((64, 128), (3e-3, 1e-2))) for kind in KINDS}
+} | {kind: [(3e-3,), (1e-2,)] for kind in KINDS}
 CALLED = {
     "decayed frequency": "half-life {}",
     "item-kNN": "{} neighbours",
@@ -52,7 +53,7 @@ CALLED = {
     "adaptive SVM": "C = {:g}",
     "boosting": "{} leaves, rate {:g}",
     "network": "{} units, rate {:g}",
-} | dict.fromkeys(KINDS, "width {}, rate {:g}")
+} | dict.fromkeys(KINDS, "rate {:g}")
 CLASSICAL = ("decayed frequency", "item-kNN", "EASE", "ALS")
 PAIR_LEARNERS = ("logistic regression", "adaptive SVM", "boosting", "network")
 
@@ -228,34 +229,37 @@ def trained(recipe: Recipe, part: Split, seeds=ENCODER_SEEDS) -> dict[str, np.nd
     return averaged([measured(encoders.scores(model, part), part) for model in models])
 
 
-def encoder_tuning_part(shop) -> list[dict]:
-    """Four settings of each encoder on the earlier window, for half of the epochs."""
-    (tuning,) = splits(shop, TUNING)
+def encoder_trials(found) -> pd.DataFrame:
+    """The rows of the encoders' tuning among those (a frame) of the part "encoders"."""
+    tried = found[found["method"].str.startswith(TRIED)]
+    return tried.assign(method=tried["method"].str.removeprefix(TRIED))
+
+
+def tuned_recipe(kind: str, tried: pd.DataFrame) -> Recipe:
+    """An encoder with its best setting, and all epochs."""
+    (rate,) = best(tried, kind)
+    return Recipe(kind, rate=rate, epochs=EPOCHS)
+
+
+def encoder_part(shop) -> list[dict]:
+    """Four encoders, tuned with an equal budget, and what a prior, a hierarchy and a task add."""
+    tuning, test = splits(shop, TUNING, TEST)
     result = []
     for kind in KINDS:
         result += trials(
             kind,
-            lambda kind, width, rate: trained(
-                Recipe(kind, width, rate, TUNING_EPOCHS), tuning, ENCODER_SEEDS[:1]
+            lambda kind, rate: trained(
+                Recipe(kind, rate=rate, epochs=TUNING_EPOCHS), tuning, ENCODER_SEEDS[:1]
             ),
         )
-    return result
-
-
-def tuned_recipe(kind: str) -> Recipe:
-    """An encoder with the best setting of the committed tuning run, and all epochs."""
-    return Recipe(kind, *best(committed("encoder_tuning"), kind), EPOCHS)
-
-
-def encoder_part(shop) -> list[dict]:
-    """Four encoders with their best settings, and what a prior, a hierarchy and a task add."""
-    (test,) = splits(shop, TEST)
-    dense = tuned_recipe("dense")
-    recipes = {kind: tuned_recipe(kind) for kind in KINDS} | {
+    result = [row | {"method": TRIED + row["method"]} for row in result]
+    tried = encoder_trials(pd.DataFrame(result))
+    dense = tuned_recipe("dense", tried)
+    recipes = {kind: tuned_recipe(kind, tried) for kind in KINDS} | {
         "dense with rule": variant(dense, prior=True),
         "dense with hierarchy": variant(dense, hierarchy=True),
     }
-    result, runs = [], {}
+    runs = {}
     for name, recipe in recipes.items():
         runs[name] = trained(recipe, test)
         result += rows(name, runs[name])
@@ -333,7 +337,6 @@ PARTS = {
     "products": (products_part, (0,)),
     "pairs": (pairs_part, (0,)),
     "adaptation": (adaptation_part, SEEDS),
-    "encoder_tuning": (encoder_tuning_part, ENCODER_SEEDS[:1]),
     "encoders": (encoder_part, ENCODER_SEEDS),
 }
 
