@@ -114,17 +114,6 @@ def test_separate_agents_answer_for_both_products():
     assert learned.shares.shape == (2, 2)
 
 
-def test_ensemble_of_equal_agents_is_one_of_them():
-    base = CASE.customers[0]
-
-    def policy(p, y):
-        return np.stack([CASE.best(p, y)] * 3)
-
-    learned = continuous_learning.Learned(np.array([1]), np.ones((1, 3)), policy)
-    assert continuous_learning.ensemble_share(CASE, learned) == pytest.approx(1)
-    assert policy(base, base).shape == (3, *base.shape)
-
-
 def test_shop_market_and_exact_values():
     world = worlds.personal_discounts(points=41)
     market = ShopMarket(world, 2, 4)
@@ -256,3 +245,18 @@ def test_an_interval_holds_its_mean():
     assert value == pytest.approx(1)
     assert high - value == pytest.approx(value - low)
     assert high - value == pytest.approx(3.182 * 0.0816497 / 2, rel=1e-3)
+
+
+def test_results_are_read_back():
+    study = continuous_studies
+    low, value, high, worst = (
+        study.committed("learning", "SAC", "memory", what)
+        for what in ("lo", "value", "hi", "worst")
+    )
+    assert worst < value
+    assert low < value < high <= 1
+    with pytest.raises(ValueError, match="no SAC: nowhere; it has"):
+        study.committed("learning", "SAC", "nowhere")
+    crossing = study.interactions_to_beat("SAC", 0.99)
+    assert study.interactions_to_beat("SAC", 0.5) < crossing < 1_024_000
+    assert study.interactions_to_beat("SAC", 1.5) == float("inf")

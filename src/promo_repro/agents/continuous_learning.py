@@ -93,11 +93,6 @@ def interval(values, level: float = 0.95) -> tuple[float, float, float]:
     return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
 
 
-def ensemble_share(case: TwoProducts, learned: Learned) -> float:
-    """Part of the best value that the mean discount of all agents earns."""
-    return float(case.share(lambda p, y: learned.policy(p, y).mean(axis=0)))
-
-
 # Bandits ------------------------------------------------------------------------------------------
 
 

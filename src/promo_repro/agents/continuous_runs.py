@@ -15,7 +15,6 @@ from promo_repro.agents.continuous_learning import (
     KINDS,
     USERS,
     Learned,
-    ensemble_share,
     forgetful,
     interval,
     learn,
@@ -48,14 +47,12 @@ def curve(learned: Learned) -> dict:
 
 
 def learning() -> dict:
-    """Ten agents of each kind with memory and without, and the mean discount of all ten."""
+    """Ten agents of each kind with memory and without."""
     rows, curves = [], {}
     for name, case in (("memory", CASE), ("no memory", forgetful(CASE))):
         for kind in KINDS:
             learned = learn(kind, case, agents=AGENTS)
             rows.append(row(kind, name, learned.shares[-1]))
-            together = ensemble_share(case, learned)
-            rows.append(row(kind, f"{name}, ensemble", [together, together]))
             curves[f"{kind}, {name}"] = curve(learned)
             print(kind, name, learned.shares[-1].round(4), flush=True)
     return {"rows": rows, "curves": curves}

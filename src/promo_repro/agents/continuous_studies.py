@@ -351,4 +351,4 @@ def interactions_to_beat(kind: str, level: float, world: str = "memory") -> floa
     found = json.loads(path.read_text())["curves"][f"{kind}, {world}"]
     above = np.mean(found["shares"], axis=1) > level
     stays = np.logical_and.accumulate(above[::-1])[::-1]
-    return float(np.array(found["interactions"])[stays].min(initial=np.inf))
+    return float(np.array(found["interactions"], float)[stays].min(initial=np.inf))
