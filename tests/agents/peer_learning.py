@@ -1,8 +1,8 @@
-"""Peers on the case of two products: `python -m tests.agents.peer_learning [peers] [bandits]`.
+"""Peers on the case of two products: `python -m tests.agents.peer_learning [part ...]`.
 
 Stable-Baselines3 with the same market, networks, batch, exploration and number of interactions as
-our agents, three seeds each, and contextual bandits, ten runs each. Writes
-`data/results/10_ddpg/peers.json` and `bandits.json`.
+our agents, three seeds each, once with one learning rate and once with all our settings; and
+contextual bandits, ten runs each. Each part writes `data/results/10_ddpg/<part>.json`.
 """
 
 import sys
@@ -15,7 +15,7 @@ from stable_baselines3.common.noise import NormalActionNoise, VectorizedActionNo
 from stable_baselines3.common.vec_env import VecEnv
 
 from promo_repro.agents.continuous_case import CaseMarket, TwoProducts
-from promo_repro.agents.continuous_learning import PLAN, USERS, bandit_shares, forgetful
+from promo_repro.agents.continuous_learning import OPTIONS, PLAN, USERS, bandit_shares, forgetful
 from promo_repro.agents.continuous_runs import AGENTS, record, row, write
 from promo_repro.bandits import LinearThompson, LinUCB
 
@@ -56,14 +56,46 @@ class CaseEnvironments(VecEnv):
         return [False] * self.num_envs
 
 
-def train(kind: str, case: TwoProducts, seed: int, steps: int = PLAN.steps):
+class OurSettings:
+    """Our plan: a rate for each optimiser, an actor that waits, and DDPG's small last layers."""
+
+    def _setup_model(self):
+        super()._setup_model()
+        if self.kind == "DDPG":
+            for network in (self.actor, self.actor_target, self.critic, self.critic_target):
+                layers = [part for part in network.modules() if isinstance(part, torch.nn.Linear)]
+                for each in layers[-1].parameters():
+                    each.data.mul_(0.01)
+
+    def _update_learning_rate(self, optimizers):
+        left = self._current_progress_remaining
+        rates = OPTIONS[self.kind]["rates"]
+        for number, (optimizer, rate) in enumerate(zip(optimizers, rates, strict=True)):
+            waits = number == 0 and 1 - left < PLAN.patience / PLAN.steps
+            for group in optimizer.param_groups:
+                group["lr"] = 0.0 if waits else rate * left
+
+
+class PacedDDPG(OurSettings, DDPG):
+    kind = "DDPG"
+
+
+class PacedSAC(OurSettings, SAC):
+    kind = "SAC"
+
+
+ONE_RATE = {"DDPG": DDPG, "SAC": SAC}
+OUR_SETTINGS = {"DDPG": PacedDDPG, "SAC": PacedSAC}
+
+
+def train(kind: str, peers: dict, case: TwoProducts, seed: int, steps: int = PLAN.steps):
     """The policy `(p, y) -> (N, 2)` that the peer has learnt, greedy."""
     noise = NormalActionNoise(np.zeros(2), 0.3 * np.ones(2))
     options = {
         "DDPG": {"action_noise": VectorizedActionNoise(noise, USERS)},
         "SAC": {"ent_coef": "auto_0.02", "target_entropy": -4.0},
     }[kind]
-    peer = {"DDPG": DDPG, "SAC": SAC}[kind](
+    peer = peers[kind](
         "MlpPolicy",
         CaseEnvironments(case, USERS, seed),
         learning_rate=lambda left: 1e-3 * left,
@@ -88,13 +120,13 @@ def train(kind: str, case: TwoProducts, seed: int, steps: int = PLAN.steps):
     return case.discounts_of(policy, 1)
 
 
-def peers() -> None:
+def peers(name: str, classes: dict) -> None:
     case, rows = TwoProducts(), []
-    for kind in ("SAC", "DDPG"):
-        shares = [float(case.share(train(kind, case, seed))[0]) for seed in range(SEEDS)]
-        print(kind, np.round(shares, 4), flush=True)
+    for kind in ("DDPG", "SAC"):
+        shares = [float(case.share(train(kind, classes, case, seed))[0]) for seed in range(SEEDS)]
+        print(name, kind, np.round(shares, 4), flush=True)
         rows.append(row(f"Stable-Baselines3 {kind}", "memory", shares))
-    write("peers", record("python -m tests.agents.peer_learning peers", SEEDS, {"rows": rows}))
+    write(name, record(f"python -m tests.agents.peer_learning {name}", SEEDS, {"rows": rows}))
 
 
 def bandits() -> None:
@@ -107,7 +139,13 @@ def bandits() -> None:
     write("bandits", record("python -m tests.agents.peer_learning bandits", AGENTS, {"rows": rows}))
 
 
+PARTS = {
+    "peers": lambda: peers("peers", ONE_RATE),
+    "peers_our_settings": lambda: peers("peers_our_settings", OUR_SETTINGS),
+    "bandits": bandits,
+}
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for part in sys.argv[1:] or ("peers", "bandits"):
-        {"peers": peers, "bandits": bandits}[part]()
+    for part in sys.argv[1:] or PARTS:
+        PARTS[part]()
