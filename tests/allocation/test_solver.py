@@ -329,3 +329,21 @@ def test_fairness_row_prices_a_group():
 def test_results_do_not_depend_on_the_device_type():
     problem = Problem(torch.rand(50, 3, dtype=torch.float64), torch.rand(50, 3), budget=3.0)
     assert solve(problem, "dual").status == "optimal"
+
+
+@pytest.mark.parametrize("weeks_capped", [1, 2])
+def test_promotions_that_tie_for_everybody_equal_highs(weeks_capped):
+    # Every promotion stands there twice, as in two weeks of a campaign: whichever of the two a
+    # pass takes first, the rows on one of them must hold.
+    for seed in range(6):
+        plain = small(seed, users=1_500, promotions=3)
+        v, c, _ = arrays(plain)
+        weeks = np.array([[1.0] * 3 + [0.0] * 3, [0.0] * 3 + [1.0] * 3])
+        rows = tuple(
+            Row(f"week {w + 1}", "count", "<=", 150.0, promotions=weeks[w])
+            for w in range(weeks_capped)
+        )
+        problem = Problem(np.tile(v, (1, 2)), np.tile(c, (1, 2)), plain.budget, rows=rows)
+        mine, theirs = solve(problem, "dual"), solve(problem, "highs")
+        assert close(mine.objective, theirs.objective), seed
+        assert mine.violation <= 1e-9

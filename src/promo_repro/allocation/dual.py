@@ -22,6 +22,7 @@ SMALL = 600  # users whom the exact programme takes at once
 SAMPLE = 20_000  # users, at least, of the sample that places the first box
 SIGMAS = 3.5  # half-width of the first box, in standard errors of the sample's prices
 FURTHEST = 1e4  # typical values; boxes wider than this are left away
+EDGE = 1 + 1e-9  # a user who ties on the very edge of a box is open in it, whatever the rounding
 TRADED = 1e-9  # part of a bound whose purchase at the box's edge counts as none
 SPLIT = 1e-9  # a share further than this from 0 and 1 is fractional
 GAP, VIOLATION = 1e-8, 1e-9  # what the certificate of an optimum may show
@@ -252,10 +253,10 @@ def _open_part(coupling, box, block) -> Open:
     """`_open` for one block; what travels back is the sums and the few open users."""
     data = block.load()
     distance, chosen = passes.ties(data, coupling, box.centre, box.radius)
-    near = torch.nonzero(distance <= 1)[:, 0]
-    part = data.take(near)
-    fixed = chosen.usage - passes.hard(part, coupling, box.centre).usage
-    return Open(part, near.numpy(force=True) + block.start, fixed)
+    near = torch.nonzero(distance <= EDGE)[:, 0]
+    part, index = data.take(near), near.numpy(force=True)
+    _, open_usage = passes.taken(part, coupling, chosen.choice[index])
+    return Open(part, index + block.start, chosen.usage - open_usage)
 
 
 def _solve_rest(rest: Open, coupling: Coupling, box: Box, unit: float, remaining):
@@ -278,9 +279,10 @@ def _solve_rest(rest: Open, coupling: Coupling, box: Box, unit: float, remaining
         reach = max(reach, float(torch.kthvalue(distance, SMALL).values))
         if reach * near.spread.max() > FURTHEST:
             reach = np.inf
-        index = torch.nonzero(distance <= reach)[:, 0]
+        index = torch.nonzero(distance <= EDGE * reach)[:, 0]
         part = rest.block.take(index)
-        fixed = chosen.usage - passes.hard(part, left, centre).usage
+        _, open_usage = passes.taken(part, left, chosen.choice[index.numpy(force=True)])
+        fixed = chosen.usage - open_usage
         radius = np.full(len(centre), reach) if np.isinf(reach) else reach * near.spread
         inner = Box.around(centre, radius, box.low, box.high)
         vertex = _vertex(part, left.less(fixed), centre, radius, inner, unit, remaining())
@@ -327,12 +329,12 @@ def _certified(blocks, coupling, vertex, last: Open, factors, over, began) -> Re
     """The result, its value, usage and bound recomputed in float64 from all the data."""
     prices = vertex.prices * factors
     everyone = sum_of(over(partial(_hard, coupling, prices), blocks))
-    decided = passes.hard(last.block, coupling, prices)
+    value, open_usage = passes.taken(last.block, coupling, everyone.choice[last.users])
     v, c = (t.numpy(force=True) for t in (last.block.value, last.block.cost))
     group = None if last.block.group is None else last.block.group.numpy(force=True)
     a = coupling.coefficients(v, c, group)
-    objective = everyone.value - decided.value + float((v * vertex.shares).sum())
-    kept = everyone.usage - decided.usage
+    objective = everyone.value - value + float((v * vertex.shares).sum())
+    kept = everyone.usage - open_usage
     usage = kept + (a * vertex.shares).sum(axis=(1, 2))
     bound = dual_bound(everyone.surplus, coupling.bounds, prices)
     whole, split = rounded(vertex.shares, v, a, coupling, kept)

@@ -114,6 +114,26 @@ def hard(block: Block, coupling: Coupling, prices) -> Hard:
     return out.result(coupling)
 
 
+def taken(block: Block, coupling: Coupling, choice) -> tuple[float, np.ndarray]:
+    """Value and usage (m,) of the choices (n,) of a few users, -1 for none.
+
+    Where promotions tie exactly, another pass may choose another one: what some users take out of
+    the sums of a pass is what that pass chose for them.
+    """
+    given = np.nonzero(np.asarray(choice) >= 0)[0]
+    k = np.asarray(choice)[given].astype(int)
+    v, c = (t.numpy(force=True)[given, k].astype(float) for t in (block.value, block.cost))
+    of_user = 0 if block.group is None else block.group.numpy(force=True)[given]
+    measure = {"count": np.ones_like(v), "cost": c, "value": v}
+    usage = [
+        (
+            coupling.groups[r][of_user] * coupling.promotions[r][k] * measure[coupling.measures[r]]
+        ).sum()
+        for r in range(len(coupling))
+    ]
+    return float(v.sum()), np.array(usage)
+
+
 def ties(block: Block, coupling: Coupling, prices, radius) -> tuple[torch.Tensor, Hard]:
     """How far prices must move, in multiples of `radius`, before a user changes choice, (n,).
 
