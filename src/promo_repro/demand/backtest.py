@@ -1,9 +1,8 @@
 """Rolling-origin back-test: the same origins, windows and scores for every method.
 
-`python -m promo_repro.demand.backtest daily category product` makes the full results (about
-fifteen minutes on one core) and writes them to `data/results/04_demand/`: scores with intervals as
-JSON, and the losses by origin and series, from which paired intervals are made, as compressed NumPy
-arrays.
+`python -m promo_repro.demand.backtest daily category product` makes the full results (most of an
+hour on one core) and writes them to `data/results/04_demand/`: scores with intervals as JSON, and
+the losses by origin and series, from which paired intervals are made, as compressed NumPy arrays.
 """
 
 import argparse

@@ -5,7 +5,7 @@ can be compared pairwise with `saved_share`. Drift and damaged records are plant
 say.
 
 `python -m promo_repro.demand.studies` trains the nets of `net_strategies` with three seeds (about
-five minutes on one core) and writes their errors to `data/results/04_demand/`.
+ten minutes on one core) and writes their errors to `data/results/04_demand/`.
 """
 
 import argparse
