@@ -14,14 +14,14 @@ from promo_repro.claims import formula
 def value_of(problem: Problem, choice) -> float:
     """Value Σ_i v_i,choice(i) of an allocation; -1 is no promotion and worth nothing."""
     v, _, _ = arrays(problem)
-    return float(_chosen(v, choice).sum())
+    return float(chosen(v, choice).sum())
 
 
 @formula("eq-11-cost-of-choice")
 def cost_of(problem: Problem, choice) -> float:
     """Cost Σ_i c_i,choice(i) of an allocation."""
     _, c, _ = arrays(problem)
-    return float(_chosen(c, choice).sum())
+    return float(chosen(c, choice).sum())
 
 
 @formula("eq-11-greedy")
@@ -98,7 +98,7 @@ def fill(problem: Problem, order):
     return choice
 
 
-def _chosen(matrix, choice):
+def chosen(matrix, choice):
     """Entries of (N, K) at the choices, zero for none."""
     picked = np.asarray(choice).astype(int)
     entries = np.take_along_axis(matrix, np.maximum(picked, 0)[:, None], axis=1)[:, 0]
