@@ -13,7 +13,6 @@ import torch
 
 from promo_repro.agents import continuous_case, ddpg
 from promo_repro.agents.continuous_case import TwoProducts
-from promo_repro.agents.continuous_learning import PLAN, learn
 from promo_repro.agents.networks import MLP
 from promo_repro.agents.replay import Replay
 from promo_repro.claims import formula
@@ -268,12 +267,6 @@ def target_lag(tau: float, updates: int) -> float:
     for _ in range(updates):
         ddpg.soft_update([slow], [online], tau)
     return float(1 - slow)
-
-
-def short_share(kind: str, steps: int, agents: int, seed: int) -> float:
-    """Mean part of the best value after a short training of `steps` weeks."""
-    plan = replace(PLAN, steps=steps, every=steps, patience=min(PLAN.patience, steps // 3))
-    return float(learn(kind, CASE, agents=agents, plan=plan, seed=seed).shares[-1].mean())
 
 
 # Apart and end to end -----------------------------------------------------------------------------
