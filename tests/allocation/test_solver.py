@@ -347,3 +347,16 @@ def test_promotions_that_tie_for_everybody_equal_highs(weeks_capped):
         mine, theirs = solve(problem, "dual"), solve(problem, "highs")
         assert close(mine.objective, theirs.objective), seed
         assert mine.violation <= 1e-9
+
+
+def test_the_number_of_threads_changes_nothing():
+    problem = instance(5_000, seed=6)
+    before = torch.get_num_threads()
+    values = []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            values.append(best_value(problem))
+    finally:
+        torch.set_num_threads(before)
+    assert close(*values, 1e-12)
