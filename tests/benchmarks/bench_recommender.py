@@ -1,4 +1,4 @@
-"""Matrix factorisation and neighbours against `implicit`, on one thread each.
+"""Matrix factorisation against `implicit`, on one thread each.
 
 Both sides run the same task: fifteen iterations of alternating least squares at equal
 hyper-parameters on simulated purchases. They take turns; each turn is timed in CPU seconds.
