@@ -83,6 +83,7 @@ def test_loss_worked_by_hand():
     assert td_loss(value, target, float("inf")).item() == pytest.approx((0.125 + 4.5) / 2)
     one, three = torch.tensor([1.0]), torch.tensor([3.0])
     assert td_loss(one, three, float("inf")).item() == pytest.approx(2)
+    assert td_loss(one, three).item() == pytest.approx(1.5)
 
 
 def test_loss_has_the_clipped_error_as_gradient():
