@@ -64,6 +64,42 @@ def segment_best(shop: World) -> np.ndarray:
     return total.argmax(axis=1).repeat(len(shop.weight) // 3)
 
 
+def rule_engine(shop: World) -> np.ndarray:
+    """The hand-written rules of `personal.rule_engine` for types, by state.
+
+    20 % for the deal-prone third of the types, 10 % for the middle, nothing for the others; one
+    step more for the half that seldom buys.
+    """
+    segment = np.arange(3).repeat(len(shop.weight) // 3)
+    return segment + (shop.odds < np.median(shop.odds))
+
+
+def best_for_all(shop: World) -> np.ndarray:
+    """The best single depth for everybody, known exactly, by state."""
+    return np.full(shop.states, (shop.weight @ shop.rewards).argmax())
+
+
+RULES = {
+    "static segment price": segment_best,
+    "one depth for everybody": best_for_all,
+    "rule engine": rule_engine,
+}
+
+
+def part_of_optimum(shop: World, rule) -> float:
+    """Gain of a rule (S,) over no discount as a part of the largest one, exact.
+
+    Raises `ValueError` if no discount gains anything in this shop.
+    """
+    best, nothing, value = (
+        shop.policy_value(policy, 1)
+        for policy in (shop.rewards.argmax(axis=1), np.zeros(shop.states, int), rule)
+    )
+    if not best > nothing:
+        raise ValueError("no discount is worth anything in this scenario: there is nothing to gain")
+    return float((value - nothing) / (best - nothing))
+
+
 def share_of_optimum(
     history: str,
     traits: str = "all traits",
@@ -72,15 +108,14 @@ def share_of_optimum(
     margin: float = 0.5,
     funding: float = 0.5,
 ) -> np.ndarray:
-    """Gain of the learned rule over no discount as a part of the largest one, exact, by seed."""
+    """`part_of_optimum` of the learned rule, by seed."""
     shop = world(margin=margin, funding=funding)
-    nothing = shop.policy_value(np.zeros(shop.states, int), 1)
-    best = shop.policy_value(shop.rewards.argmax(axis=1), 1)
-    if not best > nothing:
-        raise ValueError("no discount is worth anything in this scenario: there is nothing to gain")
-    rules = (learned_rule(shop, history, TRAITS[traits], customers, seed) for seed in seeds)
-    values = np.array([shop.policy_value(rule, 1) for rule in rules])
-    return (values - nothing) / (best - nothing)
+    return np.array(
+        [
+            part_of_optimum(shop, learned_rule(shop, history, TRAITS[traits], customers, seed))
+            for seed in seeds
+        ]
+    )
 
 
 def mean_share(history: str, traits: str, customers: int, seeds, margin=0.5, funding=0.5) -> float:
@@ -88,9 +123,7 @@ def mean_share(history: str, traits: str, customers: int, seeds, margin=0.5, fun
     return float(share_of_optimum(history, traits, customers, seeds, margin, funding).mean())
 
 
-def segment_share(margin: float = 0.5, funding: float = 0.5) -> float:
-    """Gain of the exactly known static segment price as a part of the largest gain."""
+def rule_share(rule: str, margin: float = 0.5, funding: float = 0.5) -> float:
+    """`part_of_optimum` of one of the `RULES`."""
     shop = world(margin=margin, funding=funding)
-    nothing = shop.policy_value(np.zeros(shop.states, int), 1)
-    best = shop.policy_value(shop.rewards.argmax(axis=1), 1)
-    return (shop.policy_value(segment_best(shop), 1) - nothing) / (best - nothing)
+    return part_of_optimum(shop, RULES[rule](shop))
