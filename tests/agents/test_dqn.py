@@ -114,6 +114,14 @@ def test_every_user_tosses_a_coin_of_his_own():
     assert (explored.mean(dim=1) % 1 > 0).float().mean() > 0.2
 
 
+def test_the_last_axis_holds_the_promotions():
+    value = torch.rand(2, 5, 3, generator=generator())
+    assert torch.equal(epsilon_greedy(value, 0.0, generator()), value.argmax(dim=2))
+    explored = epsilon_greedy(value.expand(100, 2, 5, 3), 1.0, generator())
+    assert explored.shape == (100, 2, 5)
+    assert sorted(explored.unique().tolist()) == [0, 1, 2]
+
+
 def test_epsilon_is_a_probability():
     for wrong in (-0.1, 1.1, float("nan")):
         with pytest.raises(ValueError, match="lies in"):
