@@ -143,6 +143,7 @@ def make_project(folder: Path) -> Path:
     toc = yaml.safe_load(contents.read_text(encoding="utf-8"))
     for part in toc["parts"]:
         part["chapters"] = [entry for entry in part["chapters"] if _is_sampled(entry["file"])]
+    toc["parts"] = [part for part in toc["parts"] if part["chapters"]]
     contents.write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
     return folder
 

@@ -405,7 +405,11 @@ def test_stopped_executor_keeps_outputs_and_leaves_no_kernel(root, end):
     good = (root / "book/chapters/02_beta.ipynb").read_bytes()
     replace_cells(root, "02_beta", ("beta-slow", SLOW))
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(root)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", SCRIPT, str(root)],
+        stdout=subprocess.PIPE,
+        text=True,
+        # A run in the background inherits an ignored Ctrl-C; a terminal does not ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     kernel = started_kernel(root)
     process.send_signal(end)
