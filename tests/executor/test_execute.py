@@ -294,6 +294,19 @@ def test_data_set_not_fetched_is_refused(root, wanted, monkeypatch):
     assert wanted == []
 
 
+def test_data_set_read_but_not_declared_fails_the_chapter(root):
+    cached = root / "data/cache/ecdat/Catsup.pkl.xz"
+    cached.parent.mkdir(parents=True)
+    cached.write_text("x")
+    cells = [("beta-open", f"print(open({str(cached.relative_to(root))!r}).read())")]
+    write_notebook(root, "02_beta", cells)
+    before = (root / "book/chapters/02_beta.ipynb").read_bytes()
+    (outcome,) = execute(["02_beta"], root=root, package="toyshop")
+    assert outcome.status == "failed"
+    assert "reads ecdat, which its metadata `promo_repro.data` lacks" in outcome.message
+    assert (root / "book/chapters/02_beta.ipynb").read_bytes() == before
+
+
 def test_broken_notebook_is_refused(root):
     (root / "notebooks/02_beta.ipynb").write_text("{")
     with pytest.raises(BookError, match=r"02_beta\.ipynb is not a readable notebook"):

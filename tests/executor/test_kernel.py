@@ -35,7 +35,18 @@ def test_trace_remembers_project_data_read_but_not_written_cached_or_elsewhere(t
     trace.note("import", ("data", None, None, None, None))
     assert trace.used() == ["data/read.csv"]
     trace.write()
-    assert json.loads(trace.target.read_text()) == {"pid": os.getpid(), "used": ["data/read.csv"]}
+    assert json.loads(trace.target.read_text()) == {
+        "pid": os.getpid(),
+        "used": ["data/read.csv"],
+        "data_sets": ["made.csv"],
+    }
+
+
+@pytest.mark.parametrize("mode", ["rb", "wb"])
+def test_trace_remembers_data_sets_whose_cache_is_read_or_filled(trace, mode):
+    trace.note("open", (trace.root / "data/cache/hillstrom/visits.parquet", mode, 0))
+    trace.note("open", (trace.root / "data/hillstrom/visits.parquet", mode, 0))
+    assert trace.data_sets == {"hillstrom"}
 
 
 def test_warnings_are_errors_but_for_the_allowed():

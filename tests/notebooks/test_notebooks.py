@@ -219,6 +219,7 @@ def test_normalise_mends_form(path):
     )
     content = json.loads(path.read_text())
     content["metadata"]["language_info"] = {"name": "python", "version": "3.11.7"}
+    content["metadata"]["promo_repro"] = {"title": "A chapter"}
     path.write_text(json.dumps(content, indent=4))
     assert normalise(path)
     assert path.read_text() == good

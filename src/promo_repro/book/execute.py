@@ -7,7 +7,8 @@ each copy says in its metadata `promo_repro` from which inputs it was made:
 - the files of the package that it imports, directly or through others, and those that the kernel
   was seen to import by a name known only at run time;
 - the data it declares in the notebook's metadata (`promo_repro: {"data": [...]}`: files or folders
-  of the repository, or names of data sets) and the project's data files it was seen to open;
+  of the repository, or names of data sets) and the project's data files it was seen to open; a
+  chapter that opens a data set without naming it fails;
 - `requirements.lock`, the Python version and the installed versions of the main packages.
 """
 
@@ -539,6 +540,8 @@ def _finish(run: _Run, root: Path, timeout: float) -> Outcome:
         _publish(run, root, result["peak_memory_mb"])
     except _CellError as error:
         return _failure(run, root, str(error), error.cell_id)
+    except BookError as error:
+        return _failure(run, root, str(error))
     changes = run.chapter.changes() if run.chapter.previous else []
     return Outcome(run.chapter.name, "ran", run.seconds, _summary(changes))
 
@@ -595,6 +598,10 @@ def _publish(run: _Run, root: Path, peak_memory_mb: int) -> None:
     """Replace the chapter's last good output by what this run found."""
     chapter = run.chapter
     executed = _read(run.folder / "executed.ipynb")
+    own = chapter.source.metadata.get(METADATA, {})
+    if missing := sorted({*run.trace().get("data_sets", [])} - {*own.get("data", [])}):
+        names = ", ".join(missing)
+        raise BookError(f"the chapter reads {names}, which its metadata `promo_repro.data` lacks")
     used = run.trace().get("used", [])
     # What was hashed before the run counts: a file that changed since is then seen to differ.
     seen = {
@@ -602,7 +609,7 @@ def _publish(run: _Run, root: Path, peak_memory_mb: int) -> None:
     }
     inputs = {**seen, **chapter.inputs}
     record = {
-        **chapter.source.metadata.get(METADATA, {}),
+        **own,
         "profile": chapter.parameters["profile"],
         "device": chapter.parameters["device"],
         "parameters": chapter.parameters,

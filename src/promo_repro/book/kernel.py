@@ -1,7 +1,8 @@
 """What the executor sets up inside a chapter's kernel, before its first cell runs.
 
 An IPython extension. It makes warnings errors, and it leaves a trace of what the chapter really
-used: the project's modules that were imported and the project's data files that were opened.
+used: the project's modules that were imported, the project's data files that were opened, and the
+data sets of which the cache was opened.
 """
 
 import json
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TRACE = "PROMO_REPRO_TRACE"
+CACHE = Path("data", "cache")
 READ_ONLY_MASK = os.O_WRONLY | os.O_RDWR
 
 
@@ -56,6 +58,7 @@ class Trace:
     def __init__(self, target: Path, root: Path) -> None:
         self.target, self.root = target, root
         self.opened: set[str] = set()
+        self.data_sets: set[str] = set()
 
     def note(self, event: str, arguments: tuple) -> None:
         """Audit hook: remember files opened for reading."""
@@ -63,6 +66,12 @@ class Trace:
             path, mode, flags = arguments
             if mode in ("r", "rb", "rt") or (mode is None and not (flags or 0) & READ_ONLY_MASK):
                 self.opened.add(os.fsdecode(path))
+            self._note_data_set(Path(os.path.abspath(os.fsdecode(path))))
+
+    def _note_data_set(self, path: Path) -> None:
+        """Remember whose cache is opened, be it to read what is there or to fill it."""
+        if path.is_relative_to(self.root / CACHE):
+            self.data_sets.add(path.relative_to(self.root / CACHE).parts[0])
 
     def used(self) -> list[str]:
         """Return the project's files, relative to the root, in alphabetical order."""
@@ -75,7 +84,8 @@ class Trace:
     def write(self, *_: object) -> None:
         """Write the trace aside and move it into place: the reader never sees half of it."""
         partial = self.target.with_suffix(".partial")
-        partial.write_text(json.dumps({"pid": os.getpid(), "used": self.used()}))
+        found = {"pid": os.getpid(), "used": self.used(), "data_sets": sorted(self.data_sets)}
+        partial.write_text(json.dumps(found))
         os.replace(partial, self.target)
 
 
@@ -85,7 +95,7 @@ def _counts(path: Path) -> bool:
     What is kept in `data/cache` is made from data that count already.
     """
     made = path.suffix == ".pyc" or any(part.endswith(".egg-info") for part in path.parts)
-    return path.parts[0] in ("src", "data") and path.parts[:2] != ("data", "cache") and not made
+    return path.parts[0] in ("src", "data") and not path.is_relative_to(CACHE) and not made
 
 
 def load_ipython_extension(shell) -> None:

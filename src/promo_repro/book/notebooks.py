@@ -43,6 +43,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+OWN_METADATA = ("data",)
 CELL_METADATA = ("mystnb", "tags")
 
 WORDS = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -172,6 +173,7 @@ def normalise(path: Path) -> bool:
 def _normal_form(notebook: Notebook) -> str:
     node = nbformat.from_dict(json.loads(json.dumps(notebook.node)))
     own = node.metadata.get("promo_repro", {})
+    own = {key: own[key] for key in OWN_METADATA if own.get(key)}
     node.metadata = nbformat.from_dict({**METADATA, "promo_repro": own})
     node.nbformat_minor = 5
     taken: set[str] = set()
