@@ -14,13 +14,14 @@ book: $(INSTALLED) data
 	@$(BIN)/promo-repro execute --jobs $(JOBS)
 	@$(BIN)/promo-repro build
 
+test: export OMP_NUM_THREADS = 1
 test: $(INSTALLED) data
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -m "not browser and not built"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not browser and not built"
 	@$(BIN)/promo-repro execute --jobs $(JOBS)
 	@$(BIN)/promo-repro build
-	$(BIN)/python -m pytest -m "browser or built"
+	$(BIN)/python -m pytest -n $(JOBS) -m "browser or built"
 
 data: $(INSTALLED)
 	@$(BIN)/promo-repro data fetch

@@ -69,43 +69,57 @@ def browser():
         browser.close()
 
 
+def opened(browser, name, theme="light"):
+    """A page of the book in a window of its own, with a list of its `problems`."""
+    context = browser.new_context(viewport={"width": 1300, "height": 900})
+    context.set_offline(True)
+    context.add_init_script(
+        f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')"
+    )
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    page.problems = []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.on("requestfailed", lambda request: page.problems.append(f"failed: {request.url}"))
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith(("file:", "data:", "blob:"))
+            else page.problems.append(f"asks the network: {request.url}")
+        ),
+    )
+    page.on(
+        "console",
+        lambda message: (
+            page.problems.append(message.text) if message.type in {"error", "warning"} else None
+        ),
+    )
+    page.goto(f"{SITE.as_uri()}/{name}", wait_until="load")
+    return page
+
+
 @pytest.fixture
 def book(browser):
     """Open a page of the book: `book("intro.html", theme="dark")`."""
-    contexts = []
+    pages = []
 
-    def open_page(name, *, theme="light", width=1300):
-        context = browser.new_context(viewport={"width": width, "height": 900})
-        contexts.append(context)
-        context.set_offline(True)
-        context.add_init_script(
-            f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')"
-        )
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.problems = []
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.on("requestfailed", lambda request: page.problems.append(f"failed: {request.url}"))
-        page.on(
-            "request",
-            lambda request: (
-                None
-                if request.url.startswith(("file:", "data:", "blob:"))
-                else page.problems.append(f"asks the network: {request.url}")
-            ),
-        )
-        page.on(
-            "console",
-            lambda message: (
-                page.problems.append(message.text) if message.type in {"error", "warning"} else None
-            ),
-        )
-        page.goto(f"{SITE.as_uri()}/{name}", wait_until="load")
-        return page
+    def open_page(name, theme="light"):
+        pages.append(opened(browser, name, theme))
+        return pages[-1]
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.context.close()
+
+
+@pytest.fixture(scope="module", params=CHAPTERS or ["no chapter"])
+def chapter(browser, request):
+    """A chapter, opened once for the tests that leave it as it is."""
+    page = opened(browser, request.param)
+    page.name = request.param
+    yield page
+    page.context.close()
 
 
 def typeset(page):
@@ -129,6 +143,8 @@ def test_page(book, name, theme):
     texts = "article p, article li, article td, article th, article dd, article figcaption"
     ratios = page.eval_on_selector_all(f"{texts}, .verdict-badge, .claim-because", CONTRAST)
     assert [(round(ratio, 2), what) for ratio, what in ratios if ratio < READABLE] == []
+    if name in CHAPTERS:
+        assert_figures(page)
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 391
 
@@ -145,21 +161,19 @@ def assert_typeset(page, expected: bool):
     assert re.findall(r"\\[(\[].{0,40}", left) == []
 
 
-@pytest.mark.parametrize("name", CHAPTERS or ["no chapter"])
-def test_figures_are_visible_in_light_and_dark(book, name):
-    for theme in ("light", "dark"):
-        page = book(name, theme=theme)
-        images = page.eval_on_selector_all(
-            "article img",
-            "images => images.map(i => [i.naturalWidth, i.getBoundingClientRect().width,"
-            "getComputedStyle(i).filter, i.alt])",
-        )
-        assert images
-        for natural, shown, css_filter, alt in images:
-            assert natural > 0
-            assert shown > 50
-            assert css_filter == "none"
-            assert len(alt) > 10
+def assert_figures(page):
+    """Assert that each figure is loaded, shown in its own colours and described."""
+    images = page.eval_on_selector_all(
+        "article img",
+        "images => images.map(i => [i.naturalWidth, i.getBoundingClientRect().width,"
+        "getComputedStyle(i).filter, i.alt])",
+    )
+    assert images
+    for natural, shown, css_filter, alt in images:
+        assert natural > 0
+        assert shown > 50
+        assert css_filter == "none"
+        assert len(alt) > 10
 
 
 def test_the_theme_button_toggles(book):
@@ -180,29 +194,25 @@ def test_search_finds_terms_of_chapters_pages_and_claims(book):
         assert page.problems == []
 
 
-@pytest.mark.parametrize("name", CHAPTERS or ["no chapter"])
-def test_a_hover_tip_shows_a_term(book, name):
-    page = book(name)
-    typeset(page)
-    term = page.locator("article a.reference.internal[href*='glossary.html#term-']").first
+def test_a_hover_tip_shows_a_term(chapter):
+    typeset(chapter)
+    term = chapter.locator("article a.reference.internal[href*='glossary.html#term-']").first
     term.hover()
-    page.wait_for_selector(".tippy-box .tippy-content")
-    assert len(page.locator(".tippy-box").inner_text()) > 20
-    assert page.problems == []
+    chapter.wait_for_selector(".tippy-box .tippy-content")
+    assert len(chapter.locator(".tippy-box").inner_text()) > 20
+    assert chapter.problems == []
 
 
-@pytest.mark.parametrize("name", CHAPTERS or ["no chapter"])
-def test_the_download_is_a_notebook(book, name):
-    link = book(name).locator("a.btn-download-source-button").first.get_attribute("href")
-    path = (SITE / name).parent / link
+def test_the_download_is_a_notebook(chapter):
+    link = chapter.locator("a.btn-download-source-button").first.get_attribute("href")
+    path = (SITE / chapter.name).parent / link
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert any(cell.cell_type == "code" and cell.outputs for cell in notebook.cells)
 
 
-@pytest.mark.parametrize("name", CHAPTERS or ["no chapter"])
-def test_launch_and_edit_links_name_files_of_the_repository(book, name):
-    links = book(name).eval_on_selector_all(
+def test_launch_and_edit_links_name_files_of_the_repository(chapter):
+    links = chapter.eval_on_selector_all(
         ".article-header-buttons a[href^='https://']", "links => links.map(a => a.href)"
     )
     settings = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]

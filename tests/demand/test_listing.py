@@ -68,6 +68,11 @@ def test_net_layers(keras):
     assert kinds == ["InputLayer", "LSTM", "Dropout", "Dense"]
 
 
+def test_the_generator_alone_decides_where_the_net_starts():
+    first, again = (li.influence(8, 3, "columns") for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+
+
 def test_history_has_no_weight_as_printed():
     assert li.weight_of_history() == 0
     assert li.weight_of_history(layout="rows") > 0.3

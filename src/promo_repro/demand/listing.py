@@ -48,6 +48,7 @@ class PrintedNet(nn.Module):
         self.lstm = Recurrent("lstm", 1, units, generator)
         self.dropout = nn.Dropout(rate)
         self.dense = nn.Linear(units, 1)
+        _initialise(self.dense, generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (B, steps, 1) to one number per step, (B, steps, 1)."""
@@ -475,7 +476,6 @@ def printed_forecast(
     x = torch.as_tensor(scaler.transform(table), dtype=torch.float32)
     generator = torch.Generator().manual_seed(seed)
     net = PrintedNet(generator, units, rate=0.0)
-    _initialise(net.dense, generator)
     inputs, target = x[:-1, :, None], x[1:]
     _train(lambda rows: net(inputs[rows])[..., 0], net, target, SPLIT - 1, epochs, generator)
     with torch.no_grad():
