@@ -103,6 +103,12 @@ def passes(tests: Path, sources: Path, log: Path) -> bool:
         os._exit(int(code))
 
 
+def try_original(module: Path) -> bool:
+    """Whether the tests of a module pass as it stands: only then do they tell about mutants."""
+    log = root() / "_build" / "mutants" / f"{module.parent.name}-{module.stem}.txt"
+    return passes(tests_of(module), root() / "src", log)
+
+
 def try_mutant(task) -> tuple[bool, str, str]:
     """Test one mutant: (noticed, place, what was changed)."""
     number, mutation, work = task
@@ -145,14 +151,14 @@ def main() -> int:
         mutations = random.Random(0).sample(mutations, options.sample)
     print(f"{len(functions)} formula functions, {total} mutants, {len(mutations)} are tried")
 
-    for module in sorted({m.module_path for m in mutations}):
-        if not passes(tests_of(module), root() / "src", work / f"{module.stem}.txt"):
-            print(f"{tests_of(module).relative_to(root())} fails or does not exist; mend it first")
-            return 1
-
     started = time.monotonic()
+    modules = sorted({m.module_path for m in mutations})
     tasks = [(number, mutation, work) for number, mutation in enumerate(mutations)]
     with multiprocessing.get_context("fork").Pool(options.jobs) as pool:
+        for module, unharmed in zip(modules, pool.map(try_original, modules, 1), strict=True):
+            if not unharmed:
+                print(f"{tests_of(module).relative_to(root())} fails or is missing; mend it first")
+                return 1
         results = pool.map(try_mutant, tasks, chunksize=1)
     shutil.rmtree(work)
 
