@@ -47,8 +47,7 @@ class PrintedNet(nn.Module):
         super().__init__()
         self.lstm = Recurrent("lstm", 1, units, generator)
         self.dropout = nn.Dropout(rate)
-        self.dense = nn.Linear(units, 1)
-        _initialise(self.dense, generator)
+        self.dense = _dense(units, generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (B, steps, 1) to one number per step, (B, steps, 1)."""
@@ -453,8 +452,7 @@ def mended_forecast(
     scale = float(frame["sales"][:SPLIT].mean())
     x, y = (torch.as_tensor(a) for a in _sequences(frame, scale, context))
     generator = torch.Generator().manual_seed(seed)
-    net = nn.ModuleList([Recurrent("lstm", x.shape[2], units, generator), nn.Linear(units, 1)])
-    _initialise(net[1], generator)
+    net = nn.ModuleList([Recurrent("lstm", x.shape[2], units, generator), _dense(units, generator)])
     cut = SPLIT - context
     _train(lambda rows: net[1](net[0](x[rows]))[:, 0], net, y, cut, epochs, generator)
     with torch.no_grad():
@@ -483,10 +481,12 @@ def printed_forecast(
     return out[:, 0] * scaler.data_range_[0] + scaler.data_min_[0]
 
 
-def _initialise(layer: nn.Linear, generator) -> None:
+def _dense(inputs: int, generator) -> nn.Linear:
+    layer = nn.Linear(inputs, 1)
     with torch.no_grad():
         for weight in (layer.weight, layer.bias):
             weight.copy_((torch.rand(weight.shape, generator=generator) * 2 - 1) * 0.1)
+    return layer
 
 
 def _train(forward, net, target, rows: int, epochs: int, generator) -> None:
