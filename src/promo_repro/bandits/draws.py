@@ -7,6 +7,7 @@ import numpy as np
 
 TINY = np.float32(1e-30)
 EDGE, INSIDE = np.float32(2**-24), np.float32(1 - 2**-22)
+FEW = 512  # so few draws cost less one by one than as calls on whole arrays
 LOG_4 = np.float32(np.log(4))
 
 
@@ -41,9 +42,11 @@ def beta(successes, failures, rng):
     """Draws from Beta(1 + successes, 1 + failures), float32 arrays of one shape, none negative.
 
     Cheng's (1978) rejection algorithm BB on whole arrays: the few refused proposals are drawn
-    again by the same function. Several times as fast as a quotient of gamma draws. Draws carry
-    about six correct digits, and events rarer than 2⁻²⁴ do not occur.
+    again by the same function, the last of them by NumPy. Several times as fast as a quotient of
+    gamma draws. Draws carry about six correct digits, and events rarer than 2⁻²⁴ do not occur.
     """
+    if successes.size <= FEW:
+        return rng.beta(1 + successes, 1 + failures).astype(np.float32)
     s, f = successes.reshape(-1), failures.reshape(-1)
     a, b, pulls = 1 + s, 1 + f, s + f
     # The scale is 1 where s or f is 0; TINY keeps 0/0 out where both are.
