@@ -43,6 +43,7 @@ class Replay:
         self.agents, self.capacity = agents, capacity
         self.widths = (observation, action, 1, observation, 1)
         self.rows = torch.zeros(agents, capacity, sum(self.widths), device=device, dtype=dtype)
+        self.first = capacity * torch.arange(agents, device=device)[:, None]
         self.added = 0
 
     def __len__(self) -> int:
@@ -85,8 +86,7 @@ class Replay:
             len(self), (self.agents, count), generator=generator, device=self.rows.device
         )
         # Rows of all agents in one list: selecting by one index is faster than by two.
-        first = self.capacity * torch.arange(self.agents, device=self.rows.device)[:, None]
-        rows = self.rows.flatten(0, 1).index_select(0, (first + drawn).flatten())
+        rows = self.rows.flatten(0, 1).index_select(0, (self.first + drawn).flatten())
         observation, action, reward, following, terminated = rows.view(
             self.agents, count, -1
         ).split(self.widths, dim=2)

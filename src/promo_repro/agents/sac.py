@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from promo_repro.agents.ddpg import critic_loss, critic_target, value_of
+from promo_repro.agents.ddpg import critic_loss, critic_target
 from promo_repro.agents.networks import MLP, frozen, soft_update
 from promo_repro.agents.replay import Batch
 from promo_repro.claims import formula
@@ -108,9 +108,11 @@ class SAC:
         place = {"device": generator.device, "dtype": dtype, "requires_grad": True}
         self.log_alpha = torch.full((agents,), math.log(alpha), **place)
         self.actor_step = torch.optim.Adam(self.actor.parameters(), lr=rates[0], fused=True)
-        self.critic_step = torch.optim.Adam(self.critics.parameters(), lr=rates[1], fused=True)
-        self.alpha_step = torch.optim.Adam([self.log_alpha], lr=rates[2], fused=True)
-        self.optimisers = self.actor_step, self.critic_step, self.alpha_step
+        groups = (self.critics.parameters(), rates[1]), ([self.log_alpha], rates[2])
+        self.critic_step = torch.optim.Adam(
+            [{"params": parameters, "lr": rate} for parameters, rate in groups], fused=True
+        )
+        self.optimisers = self.actor_step, self.critic_step
 
     def policy(self, observation: Tensor) -> Tensor:
         """The greedy action tanh m(s), (K, n, O) → (K, n, A)."""
@@ -131,8 +133,8 @@ class SAC:
 
     def values(self, critics: MLP, observation: Tensor, action: Tensor) -> Tensor:
         """Q(s, a) of both critics, (2, K, B)."""
-        both = value_of(critics, observation.repeat(2, 1, 1), action.repeat(2, 1, 1))
-        return both.unflatten(0, (2, self.agents))
+        pair = torch.cat([observation, action], dim=-1)
+        return critics(torch.cat([pair, pair]))[..., 0].unflatten(0, (2, self.agents))
 
     @torch.no_grad()
     def target(self, batch: Batch, alpha: Tensor, generator: torch.Generator) -> Tensor:
@@ -151,15 +153,14 @@ class SAC:
         action, log_density = self.draw(batch.observation, generator)
         alpha = self.log_alpha.detach().exp()[:, None]
         drift = temperature_loss(self.log_alpha, log_density, self.entropy)
-        self.alpha_step.zero_grad()
-        drift.sum().backward()  # eq-10-temperature-loss
-        self.alpha_step.step()
 
         target = self.target(batch, alpha, generator)
         values = self.values(self.critics, batch.observation, batch.action)
         error = critic_loss(values, target).sum(dim=0) / 2
+        # Temperature and critics share no parameter, so that one step moves both.
         self.critic_step.zero_grad()
-        error.sum().backward()  # eq-10-critic-loss, half of it for each critic
+        # eq-10-temperature-loss, and eq-10-critic-loss, half of it for each critic
+        (drift + error).sum().backward()
         self.critic_step.step()
 
         with frozen(self.critics.parameters()):
