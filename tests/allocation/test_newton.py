@@ -47,7 +47,9 @@ def test_newton_reaches_the_minimum_that_scipy_finds():
 def test_the_prices_of_a_sample_are_near_those_of_all():
     problem = instance(8_000, 3, seed=5)
     unit, factors = dual.scales(problem.blocks[0], problem.coupling)
-    near = newton.near_optimum(problem.blocks[0], problem.coupling.scaled(factors), unit)
+    near = newton.near_optimum(
+        problem.blocks[0], problem.coupling.scaled(factors), unit, newton.sharp(problem.users)
+    )
     exact = dual.solve(problem).prices / factors
     assert (abs(near.prices - exact) <= 3.5 * near.error + 0.02).all()
     assert (near.error > 0).all()

@@ -76,6 +76,16 @@ def test_soft_pass_has_the_derivatives_it_claims(seed, prices):
 
 
 @given(seeds, seeds)
+def test_soft_pass_without_temperature_is_the_hard_one(seed, prices):
+    problem = with_rows(seed)
+    p = random_prices(problem.coupling, prices)
+    sharp = passes.soft(problem.blocks[0], problem.coupling, p, 1e-12)
+    hard = passes.hard(problem.blocks[0], problem.coupling, p)
+    assert sharp.value == pytest.approx(hard.surplus)
+    assert sharp.usage == pytest.approx(hard.usage, abs=1e-9)
+
+
+@given(seeds, seeds)
 def test_users_beyond_their_distance_keep_their_choice(seed, prices):
     problem = with_rows(seed)
     coupling, rng = problem.coupling, np.random.default_rng(prices)
@@ -86,8 +96,9 @@ def test_users_beyond_their_distance_keep_their_choice(seed, prices):
     assert (chosen.choice == plain.choice).all()
     assert chosen.usage == pytest.approx(plain.usage)
     allowed = passes.candidates(block, coupling, p, radius)
+    low, high = coupling.sign_bounds()
     for _ in range(20):
-        moved = p + rng.uniform(-1, 1, len(p)) * radius
+        moved = np.clip(p + rng.uniform(-1, 1, len(p)) * radius, low, high)
         then = passes.hard(block, coupling, moved).choice
         kept = distance.numpy() > 1
         assert (then[kept] == plain.choice[kept]).all()

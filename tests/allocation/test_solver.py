@@ -290,6 +290,22 @@ def test_auto_says_what_it_chose():
         solve(instance(100), "simplex")
 
 
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_exact_programme_stays_small(ties, monkeypatch):
+    sizes = []
+
+    def noted(block, *rest, **more):
+        sizes.append(len(block))
+        return exactly(block, *rest, **more)
+
+    exactly = dual.restricted.solve
+    monkeypatch.setattr(dual.restricted, "solve", noted)
+    problem = instance(60_000, seed=1, ties=ties)
+    result = solve(problem, "dual")
+    assert result.status == "optimal"
+    assert max(sizes) <= 0.05 * problem.users
+
+
 def test_frontier_equals_single_solves():
     problem = instance(3_000, seed=4)
     budgets = problem.budget * np.linspace(0.2, 2, 6)
@@ -326,7 +342,7 @@ def test_fairness_row_prices_a_group():
         assert solve(problem, method).objective == pytest.approx(6)
 
 
-def test_results_do_not_depend_on_the_device_type():
+def test_values_and_costs_may_differ_in_precision():
     problem = Problem(torch.rand(50, 3, dtype=torch.float64), torch.rand(50, 3), budget=3.0)
     assert solve(problem, "dual").status == "optimal"
 

@@ -21,6 +21,7 @@ from promo_repro.claims import formula
 SMALL = 600  # users whom the exact programme takes at once
 SAMPLE = 20_000  # users, at least, of the sample that places the first box
 SIGMAS = 3.5  # half-width of the first box, in standard errors of the sample's prices
+WIDER, MORE = 2.0, 1.5  # growth of an inner box whose edge binds, and of its least users
 FURTHEST = 1e4  # typical values; boxes wider than this are left away
 EDGE = 1 + 1e-9  # a user who ties on the very edge of a box is open in it, whatever the rounding
 TRADED = 1e-9  # part of a bound whose purchase at the box's edge counts as none
@@ -95,10 +96,11 @@ def solve_blocks(
     unit, factors = scales(sample, coupling)
     scaled = coupling.scaled(factors)
     _refuse_infeasible(blocks, sample, users, coupling, factors, unit, over)
-    prices = np.zeros(len(coupling)) if start is None else np.asarray(start) / factors
+    start = None if start is None else np.asarray(start) / factors
+    prices = np.zeros(len(coupling)) if start is None else start
     remaining = partial(_remaining, began, time_limit)
     try:
-        box = _first_box(sample, users, scaled, unit, None if start is None else prices)
+        box = _first_box(sample, users, scaled, unit, start)
         while True:
             remaining()
             prices = box.centre
@@ -106,7 +108,8 @@ def solve_blocks(
                 rest = _everyone(sample if len(sample) == users else _loaded(blocks, over), scaled)
             else:
                 rest = _open(blocks, scaled, box, over)
-            vertex, last = _solve_rest(rest, scaled, box, unit, remaining)
+            near = start if box.infinite else box.centre
+            vertex, last = _solve_rest(rest, scaled, box, unit, near, remaining)
             if not vertex.traded.any():
                 break
             box = _moved(box, vertex, scaled)
@@ -228,13 +231,10 @@ def infeasibility(
 def _first_box(sample, users, coupling, unit, start) -> Box:
     """A box of prices that should hold the optimum: around the optimum of the sample."""
     low, high = coupling.sign_bounds()
-    if len(sample) == users <= SMALL:
-        centre = np.zeros(len(coupling)) if start is None else start
-        return Box(centre, np.full(len(coupling), np.inf), low, high)
-    part = coupling.scaled_bounds(len(sample) / users)
-    near = newton.near_optimum(sample, part, unit, start)
     if len(sample) == users:
-        return Box(near.prices, np.full(len(coupling), np.inf), low, high)
+        return Box(np.zeros(len(coupling)), np.full(len(coupling), np.inf), low, high)
+    part = coupling.scaled_bounds(len(sample) / users)
+    near = newton.near_optimum(sample, part, unit, newton.noise(len(sample)), start)
     return Box.around(near.prices, SIGMAS * near.error + 1e-9, low, high)
 
 
@@ -259,7 +259,7 @@ def _open_part(coupling, box, block) -> Open:
     return Open(part, index + block.start, chosen.usage - open_usage)
 
 
-def _solve_rest(rest: Open, coupling: Coupling, box: Box, unit: float, remaining):
+def _solve_rest(rest: Open, coupling: Coupling, box: Box, unit: float, start, remaining):
     """Exact optimum over prices in the box, given that all but the open users are decided.
 
     Newton's method comes near; then the users nearest to a tie go into an exact programme, more
@@ -270,14 +270,16 @@ def _solve_rest(rest: Open, coupling: Coupling, box: Box, unit: float, remaining
     if len(rest.block) <= SMALL:
         vertex = _vertex(rest.block, left, box.centre, box.radius, box, unit, remaining())
         return vertex, rest
-    near = newton.near_optimum(rest.block, left, unit, box.centre)
+    near = newton.near_optimum(rest.block, left, unit, newton.sharp(len(rest.block)), start)
     centre = np.clip(near.prices, box.low, box.high)
     # Many users may tie exactly; the first box must have some width all the same.
     reach = 0.02 * float(np.median(near.error / near.spread))
+    least = SMALL
     while True:
         distance, chosen = passes.ties(rest.block, left, centre, near.spread)
-        reach = max(reach, float(torch.kthvalue(distance, SMALL).values))
-        if reach * near.spread.max() > FURTHEST:
+        if least < len(distance):
+            reach = max(reach, float(torch.kthvalue(distance, least).values))
+        if least >= len(distance) or reach * near.spread.max() > FURTHEST:
             reach = np.inf
         index = torch.nonzero(distance <= EDGE * reach)[:, 0]
         part = rest.block.take(index)
@@ -290,7 +292,7 @@ def _solve_rest(rest: Open, coupling: Coupling, box: Box, unit: float, remaining
         if not (vertex.traded.astype(bool) & bound).any():
             users = rest.users[index.numpy(force=True)]
             return vertex, Open(part, users, rest.fixed + fixed)
-        centre, reach = vertex.prices, 8 * reach
+        centre, reach, least = vertex.prices, WIDER * reach, int(MORE * least) + 1
 
 
 def _vertex(block, coupling, centre, radius, box, unit, seconds):

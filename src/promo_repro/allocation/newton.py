@@ -12,7 +12,8 @@ from promo_repro.claims import formula
 FIRST = 2_000  # users of the smallest sample
 START = 0.3  # first temperature, in typical values
 COOLING = 0.2
-WARMER = 25.0
+WARM = 0.005  # first temperature from given prices
+CLOSE = 0.1  # a last step is taken without a look, when it gains less than this times temperature²
 STEPS = 6  # at most, for each temperature
 SHRINKS = (1.0, 0.5, 0.25, 0.0625)
 RIDGE = 1e-6
@@ -49,22 +50,24 @@ def smoothed_dual(block: Block, coupling: Coupling, prices, temperature: float) 
     return float(prices @ coupling.bounds) + passes.soft(block, coupling, prices, temperature).value
 
 
-def near_optimum(block: Block, coupling: Coupling, unit: float, start=None) -> Near:
+def near_optimum(block: Block, coupling: Coupling, unit: float, last: float, start=None) -> Near:
     """Prices that minimise the smoothed dual of `block`, cold or from the prices `start`.
 
-    A cold start goes through a small sample and falling temperatures; `unit` is a typical value.
+    A cold start goes through a small sample and falling temperatures down to `last`, in typical
+    values; `unit` is a typical value.
     """
-    last = _last(len(block))
     if start is not None:
-        found = minimise(block, coupling, start, WARMER * last, unit)
+        found = minimise(block, coupling, start, max(WARM, last), unit)
     elif len(block) > 2 * FIRST:
         few = block.take(torch.from_numpy(spread_out(len(block), FIRST)).to(block.value.device))
-        first = near_optimum(few, coupling.scaled_bounds(len(few) / len(block)), unit)
-        found = minimise(block, coupling, first.prices, _last(len(few)), unit)
+        warm = noise(len(few))
+        first = near_optimum(few, coupling.scaled_bounds(len(few) / len(block)), unit, warm)
+        found = minimise(block, coupling, first.prices, warm, unit)
     else:
         found = minimise(block, coupling, np.zeros(len(coupling)), START, unit)
     while found.temperature > 1.01 * last:
-        cooler = max(found.temperature * COOLING, last)
+        cooler = found.temperature * COOLING
+        cooler = cooler if cooler > 2 * last else last
         then = minimise(block, coupling, found.prices, cooler, unit)
         if found.converged and not then.converged:
             break  # users tie in crowds, and this is too sharp for the crowds to be seen
@@ -99,8 +102,9 @@ def minimise(block: Block, coupling: Coupling, prices, temperature: float, unit:
         hessian = _regular(at.hessian(temperature * unit) / size)[np.ix_(free, free)]
         step = np.zeros(len(prices))
         step[free] = np.clip(-np.linalg.solve(hessian, gradient[free]), -FAR, FAR)
-        converged = bool(-gradient @ step < 0.01 * temperature**2)
+        converged = bool(-gradient @ step < CLOSE * temperature**2)
         if converged:
+            prices = np.clip(prices + step, low, high)
             break
         for shrink in SHRINKS:
             tried = np.clip(prices + shrink * step, low, high)
@@ -121,8 +125,13 @@ def spread_out(users: int, size: int) -> np.ndarray:
     return np.nonzero(hashed < np.uint64(2**32 * min(1.0, size / users)))[0]
 
 
-def _last(users: int) -> float:
-    """Final temperature: low enough for sharp choices, with dozens of users left between two."""
+def noise(users: int) -> float:
+    """Temperature for a sample: what is finer than its prices' errors, ~1/√n, is not of them."""
+    return 0.5 / np.sqrt(users)
+
+
+def sharp(users: int) -> float:
+    """Temperature for all users: sharp choices, with dozens of users left between two."""
     return float(np.clip(20 / users, 1e-4, 1e-2))
 
 

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.nn.functional import threshold
 
 from promo_repro.allocation.problem import MEASURES, Block, Coupling, choice_type
 from promo_repro.claims import formula
+
+LEAST = -100.0  # the least exponent: e^-100 is lost in any sum, and its square is no denormal
 
 
 @dataclass
@@ -72,35 +75,34 @@ def soft(block: Block, coupling: Coupling, prices, temperature: float) -> Soft:
     Σ_i Σ_k p_ik a_ik a_ikᵀ and squares Σ_i u_i u_iᵀ, u_i = Σ_k p_ik a_ik the user's usage.
     Where rows only take, promotions without value are left away: crowds of them would blur it.
     """
-    tables, m = coupling.tables(prices), len(coupling)
-    rows = _by_measure(coupling)
+    tables, rows = coupling.tables(prices), _by_measure(coupling)
+    order = np.argsort([r for index in rows.values() for r in index])
     value, total, squares = 0.0, 0.0, 0.0
     moments = 0.0
     for _, v, c, g in block.chunks():
-        r = reduced_values(v, c, tables, g)
-        if coupling.only_takes:
-            r.masked_fill_(v <= 0, -torch.inf)
+        r = reduced_values(_worth(v, coupling), c, tables, g)
         top = r.amax(dim=0).clamp_(min=0)
-        weights = r.sub_(top).div_(temperature).clamp_(min=-700).exp_()
-        none = top.div(-temperature).clamp_(min=-700).exp_()
+        weights = r.sub_(top).div_(temperature).clamp_(min=LEAST).exp_()
+        none = top.div(-temperature).clamp_(min=LEAST).exp_()
         z = weights.sum(dim=0).add_(none)
         value += float((top + temperature * z.log()).sum())
         p = weights.div_(z)
         parts = {"count": p, "cost": p * c}
         if "value" in rows:
             parts["value"] = p * v
-        usage = v.new_zeros(m, v.shape[1])
+        usage = []
         for measure, index in rows.items():
             w = torch.as_tensor(coupling.promotions[index], dtype=v.dtype, device=v.device)
-            usage[index] = w @ parts[measure] * _group_weights(coupling, index, g, v)
+            usage.append((w @ parts[measure]).mul_(_group_weights(coupling, index, g, v)))
+        usage = torch.cat(usage)
         total += usage.sum(dim=1)
         squares += usage @ usage.T
         moments += _moments(parts, v, c, g, coupling.groups.shape[1])
     return Soft(
         len(block),
         value,
-        total.numpy(force=True),
-        squares.numpy(force=True),
+        total.numpy(force=True)[order],
+        squares.numpy(force=True)[np.ix_(order, order)],
         _contract(moments.numpy(force=True), coupling),
     )
 
@@ -186,6 +188,11 @@ def candidates(block: Block, coupling: Coupling, prices, radius) -> np.ndarray:
     return near & (v > 0) if coupling.only_takes else near
 
 
+def _worth(v, coupling):
+    """The values, with those of no use left away: −∞ for value ≤ 0 where rows only take."""
+    return threshold(v, 0, -torch.inf) if coupling.only_takes else v
+
+
 def _per_user(table, group, like):
     """A (K, G) table of prices, broadcastable to (K, n)."""
     t = torch.as_tensor(table, dtype=like.dtype, device=like.device)
@@ -224,17 +231,14 @@ def _sum_by_group(x, group, groups):
 
 def _contract(moments, coupling):
     """The (m, m) matrix Σ_gk g_r g_s w_rk w_sk M_gk[measure r, measure s]."""
-    code = [MEASURES.index(name) for name in coupling.measures]
-    m = moments[:, :, code][:, :, :, code]
-    return np.einsum(
-        "rg,sg,rk,sk,gkrs->rs",
-        coupling.groups,
-        coupling.groups,
-        coupling.promotions,
-        coupling.promotions,
-        m,
-        optimize=True,
-    )
+    m = len(coupling)
+    weights = (coupling.groups[:, :, None] * coupling.promotions[:, None, :]).reshape(m, -1)
+    out = np.zeros((m, m))
+    for first, rows in _by_measure(coupling).items():
+        for second, columns in _by_measure(coupling).items():
+            moment = moments[..., MEASURES.index(first), MEASURES.index(second)].ravel()
+            out[np.ix_(rows, columns)] = (weights[rows] * moment) @ weights[columns].T
+    return out
 
 
 class _Choices:
