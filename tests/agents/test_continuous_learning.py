@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from promo_repro.agents import continuous_learning
 from promo_repro.agents.continuous_case import TwoProducts
@@ -51,10 +50,3 @@ def test_a_bandit_learns_discounts():
     assert short.shape == (2,)
     assert long.min() > 0.95
     assert long.mean() > short.mean()
-
-
-def test_an_interval_holds_its_mean():
-    value, low, high = continuous_learning.interval([0.9, 1.0, 1.1, 1.0])
-    assert value == pytest.approx(1)
-    assert high - value == pytest.approx(value - low)
-    assert high - value == pytest.approx(3.182 * 0.0816497 / 2, rel=1e-3)

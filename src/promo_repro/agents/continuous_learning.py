@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy import stats
 
 from promo_repro.agents.continuous_case import CaseMarket, TwoProducts, profit
 from promo_repro.agents.continuous_training import Plan, train
@@ -84,13 +83,6 @@ def learn(
 
     curve = train(agent, market, plan, seed, evaluate)
     return Learned(np.array(curve.steps) * users, curve.values.numpy(), discounts(agent.policy))
-
-
-def interval(values, level: float = 0.95) -> tuple[float, float, float]:
-    """Mean of independent values and the ends of its Student interval."""
-    values = np.asarray(values, dtype=float)
-    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-    return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
 
 
 # Bandits ------------------------------------------------------------------------------------------

@@ -16,9 +16,9 @@ from promo_repro.agents.continuous_learning import (
     USERS,
     Learned,
     forgetful,
-    interval,
     learn,
 )
+from promo_repro.agents.dqn_studies import interval
 from promo_repro.project import commit, root
 
 AGENTS = 10
