@@ -12,6 +12,7 @@ as it was. It is tested in a process forked from this one, which has the librari
 import argparse
 import ast
 import contextlib
+import gc
 import inspect
 import multiprocessing
 import os
@@ -27,6 +28,7 @@ from pathlib import Path
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before NumPy is loaded
 
+import hypothesis.strategies  # noqa: F401, loaded once for all tests
 import pytest
 import yaml
 from cosmic_ray.commands.init import init
@@ -82,7 +84,17 @@ def tests_of(module: Path) -> Path:
     return root() / "tests" / room / f"test_{name}"
 
 
-def passes(tests: Path, sources: Path, log: Path) -> bool:
+class NamesakesFirst:
+    """Pytest plugin: tests that name a function run first, as they notice its mutants soonest."""
+
+    def __init__(self, function: str):
+        self.function = function
+
+    def pytest_collection_modifyitems(self, items):
+        items.sort(key=lambda item: self.function not in inspect.getsource(item.function))
+
+
+def passes(tests: Path, sources: Path, log: Path, function: str = "") -> bool:
     """Run one file of tests against the package in `sources`, in a process forked for it."""
     child = os.fork()
     if child:
@@ -98,7 +110,7 @@ def passes(tests: Path, sources: Path, log: Path) -> bool:
         # Libraries that this process has loaded come without pytest's rewritten assertions.
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
         with log.open("w") as out, contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-            code = pytest.main([*options, str(tests)])
+            code = pytest.main([*options, str(tests)], plugins=[NamesakesFirst(function)])
     finally:
         os._exit(int(code))
 
@@ -123,7 +135,8 @@ def try_mutant(task) -> tuple[bool, str, str]:
     copy = work / f"mutant-{number}"
     shutil.copytree(root() / "src" / "promo_repro", copy / "promo_repro")
     (copy / relative).write_text(mutated, encoding="utf-8")
-    survived = passes(tests_of(mutation.module_path), copy, copy / "log.txt")
+    tests, function = tests_of(mutation.module_path), mutation.definition_name
+    survived = passes(tests, copy, copy / "log.txt", function)
     shutil.rmtree(copy)
     return not survived, f"{relative}:{line + 1}", change
 
@@ -154,7 +167,8 @@ def main() -> int:
     started = time.monotonic()
     modules = sorted({m.module_path for m in mutations})
     tasks = [(number, mutation, work) for number, mutation in enumerate(mutations)]
-    with multiprocessing.get_context("fork").Pool(options.jobs) as pool:
+    # Frozen, since pytest collects garbage at its end and need not walk through the libraries.
+    with multiprocessing.get_context("fork").Pool(options.jobs, initializer=gc.freeze) as pool:
         for module, unharmed in zip(modules, pool.map(try_original, modules, 1), strict=True):
             if not unharmed:
                 print(f"{tests_of(module).relative_to(root())} fails or is missing; mend it first")

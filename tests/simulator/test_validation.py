@@ -21,6 +21,7 @@ def test_observed_over_predicted_by_hand():
     assert ratio == 1.25
     assert (low, high) == pytest.approx((1.25 - 1.96 * 10 / 80, 1.25 + 1.96 * 10 / 80))
     assert observed_over_predicted(0, 2.0) == pytest.approx((0.0, -0.98, 0.98))
+    assert observed_over_predicted(0, 0.5) == pytest.approx((0.0, -3.92, 3.92))
     with pytest.raises(ValueError, match="predicted is zero"):
         observed_over_predicted(3, 0.0)
 
