@@ -58,6 +58,7 @@ class Trace:
     def __init__(self, target: Path, root: Path) -> None:
         self.target, self.root = target, root
         self.opened: set[str] = set()
+        self.ignored: set[str | None] = {None}  # names of files that do not count, looked at once
         self.data_sets: set[str] = set()
 
     def note(self, event: str, arguments: tuple) -> None:
@@ -76,10 +77,20 @@ class Trace:
     def used(self) -> list[str]:
         """Return the project's files, relative to the root, in alphabetical order."""
         modules = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-        paths = {Path(os.path.abspath(name)) for name in {*modules, *self.opened} if name}
-        inside = {path for path in paths if path.is_relative_to(self.root) and path.is_file()}
-        relative = {path.relative_to(self.root) for path in inside}
-        return sorted(path.as_posix() for path in relative if _counts(path))
+        names = {*modules, *self.opened} - self.ignored
+        paths = {name: Path(os.path.abspath(name)) for name in names}
+        self.ignored |= {name for name, path in paths.items() if not self._counts(path)}
+        counting = {paths[name] for name in names - self.ignored if paths[name].is_file()}
+        return sorted(path.relative_to(self.root).as_posix() for path in counting)
+
+    def _counts(self, path: Path) -> bool:
+        """Whether it is a file of the project that decides what a chapter finds.
+
+        What is kept in `data/cache` is made from data that count already.
+        """
+        inside = any(path.is_relative_to(self.root / part) for part in ("src", "data"))
+        made = path.suffix == ".pyc" or any(part.endswith(".egg-info") for part in path.parts)
+        return inside and not path.is_relative_to(self.root / CACHE) and not made
 
     def write(self, *_: object) -> None:
         """Write the trace aside and move it into place: the reader never sees half of it."""
@@ -87,15 +98,6 @@ class Trace:
         found = {"pid": os.getpid(), "used": self.used(), "data_sets": sorted(self.data_sets)}
         partial.write_text(json.dumps(found))
         os.replace(partial, self.target)
-
-
-def _counts(path: Path) -> bool:
-    """Whether a file of the project decides what a chapter finds; `path` is relative to its root.
-
-    What is kept in `data/cache` is made from data that count already.
-    """
-    made = path.suffix == ".pyc" or any(part.endswith(".egg-info") for part in path.parts)
-    return path.parts[0] in ("src", "data") and not path.is_relative_to(CACHE) and not made
 
 
 def load_ipython_extension(shell) -> None:
