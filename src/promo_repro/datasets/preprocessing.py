@@ -141,8 +141,8 @@ def interaction_matrix(lines: pd.DataFrame, item: str = "product_id") -> sparse.
     missing are left out.
     """
     known = lines.dropna(subset=[item])
-    users, rows = np.unique(known["household_id"], return_inverse=True)
-    items, columns = np.unique(known[item].to_numpy(), return_inverse=True)
+    rows, users = pd.factorize(known["household_id"], sort=True)
+    columns, items = pd.factorize(known[item], sort=True)
     ones = np.ones(len(known), dtype=np.int64)
     matrix = sparse.coo_array((ones, (rows, columns)), shape=(len(users), len(items)))
     return matrix.tocsr()  # adds up repeated pairs
