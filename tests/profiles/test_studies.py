@@ -242,6 +242,7 @@ def test_ranking_auc_by_hand():
     found = s.ranking_auc(scores, wanted, eligible)
     assert np.isnan(found[0])
     assert found[1] == 0
+    assert s.ranking_auc([[2, 1]], [[1, 0]], [[1, 1]]).tolist() == [1]  # a single pair
 
 
 def test_rule_scores_by_hand():
