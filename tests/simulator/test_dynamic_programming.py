@@ -54,6 +54,24 @@ def test_finite_optimum_by_hand():
     assert found.q.shape == (2, 2, 2)
 
 
+def test_the_best_action_changes_with_the_steps_left():
+    # Undiscounted, from the last step back: staying in state 0 pays 1, 1 + 1, 1 + 3; going there
+    # 0, 3, 6. In state 1 staying pays 3, 6, 9; going 3, 3 + (1 + 3) / 2, 3 + (3 + 6) / 2.
+    found = dp.finite_optimum(REWARDS, TRANSITIONS, 3)
+    np.testing.assert_allclose(
+        found.q, [[[4.0, 6.0], [9.0, 7.5]], [[2.0, 3.0], [6.0, 5.0]], [[1.0, 0.0], [3.0, 3.0]]]
+    )
+    np.testing.assert_array_equal(found.policy, [[1, 0], [1, 0], [0, 0]])
+    np.testing.assert_allclose(found.value, [[6.0, 9.0], [3.0, 6.0], [1.0, 3.0], [0.0, 0.0]])
+
+
+def test_with_one_step_left_the_myopic_policy_is_best():
+    r, p = problem(8)
+    found = dp.finite_optimum(r, p, 1, 0.9)
+    np.testing.assert_array_equal(found.policy, [dp.myopic_policy(r)])
+    np.testing.assert_allclose(found.value, [r.max(axis=-1), np.zeros(4)])
+
+
 @given(st.integers(0, 10_000), st.floats(0, 0.97))
 def test_optimum_is_that_of_brute_force(seed, discount):
     r, p = problem(seed, 3, 3)
@@ -72,6 +90,11 @@ def test_batches_are_separate_problems(seed):
     for b in range(5):
         np.testing.assert_allclose(batched.value[b], dp.optimum(r[b], p[b], 0.9).value)
         np.testing.assert_allclose(values[b], dp.policy_value(r[b], p[b], policy[b], 0.9))
+    finite = dp.finite_optimum(r, p, 3, 0.9)
+    for b in range(5):
+        alone = dp.finite_optimum(r[b], p[b], 3, 0.9)
+        np.testing.assert_array_equal(finite.policy[:, b], alone.policy)
+        np.testing.assert_allclose(finite.value[:, b], alone.value)
 
 
 @given(st.integers(0, 10_000))
@@ -134,3 +157,5 @@ def test_a_horizon_is_needed_and_a_discount_above_one_is_refused():
         dp.finite_optimum(REWARDS, TRANSITIONS, 0)
     with pytest.raises(ValueError, match=r"discount is 1\.1"):
         dp.finite_policy_value(REWARDS, TRANSITIONS, np.array([0, 0]), 2, 1.1)
+    with pytest.raises(ValueError, match=r"discount is 1\.1"):
+        dp.finite_optimum(REWARDS, TRANSITIONS, 2, 1.1)
