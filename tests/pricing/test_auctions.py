@@ -113,6 +113,7 @@ def test_uniform_revenue_with_reserve_by_hand():
     assert auctions.uniform_revenue(values, 3).tolist() == [0, 0, 0]
     assert auctions.uniform_revenue(values, 5).tolist() == [0, 0, 0]
     assert auctions.uniform_revenue([[5.0, 5.0]], 1, 5.0).tolist() == [5]
+    assert auctions.uniform_revenue([[9.0, 7.0, 4.0]], 2).tolist() == [8]
 
 
 def test_posted_revenue_by_hand():
@@ -120,6 +121,8 @@ def test_posted_revenue_by_hand():
     assert auctions.posted_revenue(values, 2, 4.0).tolist() == [8, 4]
     assert auctions.posted_revenue(values, 1, 4.0).tolist() == [4, 4]
     assert auctions.posted_revenue(values, 1, 0.0).tolist() == [0, 0]
+    # Who values it at the price pays it.
+    assert auctions.posted_revenue(values, 3, 4.0).tolist() == [12, 4]
 
 
 def test_utility_by_hand():

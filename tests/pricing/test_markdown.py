@@ -127,6 +127,12 @@ def test_gallego_value_by_hand():
     assert value.tolist() == pytest.approx(list(2 * np.log([1, 3, 5])))
     price = md.exponential_price(2, 1.0, 2 * np.e, 0.5)
     assert price.tolist() == pytest.approx([2 * np.log(3) + 2, 2 * np.log(5 / 3) + 2])
+    # The same with twice the time and half as many customers per unit of it.
+    assert md.exponential_value(2, 2.0, np.e, 0.5).tolist() == pytest.approx(value.tolist())
+
+
+def test_without_stock_nothing_is_earned():
+    assert md.exponential_value(0, 1.0, 10.0, 2.0).tolist() == [0]
 
 
 def test_gallego_is_the_limit_of_the_dynamic_programme():
@@ -151,6 +157,7 @@ def test_fixed_price_value_by_hand_and_below_the_optimum():
     price, mean = 0.5, 10 / np.e
     by_hand = price * sum(min(n, 2) * poisson.pmf(n, mean) for n in range(60))
     assert md.fixed_price_value(price, 2, 1.0, 10, 2.0) == pytest.approx(by_hand)
+    assert md.fixed_price_value(price, 2, 4.0, 2.5, 2.0) == pytest.approx(by_hand)
     for stock in (3, 10, 40):
         price = md.run_out_price(stock, 1.0, 100.0, 1.6)
         fixed = md.fixed_price_value(price, stock, 1.0, 100.0, 1.6)
@@ -183,6 +190,7 @@ def test_fixed_price_value_by_hand_and_below_the_optimum():
         (lambda: md.exponential_demand(1.0, 1.0, 0.0), "sensitivity"),
         (lambda: md.exponential_value(2, -1.0, 1.0, 1.0), "time"),
         (lambda: md.exponential_value(2, 1.0, 1.0, -1.0), "sensitivity"),
+        (lambda: md.exponential_value(-1, 1.0, 1.0, 1.0), "stock is -1"),
         (lambda: md.run_out_price(0, 1.0, 1.0, 1.0), "stock"),
         (lambda: md.fixed_price_value(1.0, 0, 1.0, 1.0, 1.0), "stock"),
     ],

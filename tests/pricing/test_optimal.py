@@ -97,6 +97,9 @@ def test_offer_profit_by_hand_and_by_the_logit():
     assert value == pytest.approx((own * 0.3 + 0.3 * 0.4 * 2) / (1 + own + 0.3))
     p = choice_probabilities(np.log([own, 0.3]))
     assert value == pytest.approx(p[0] * 0.3 + p[1] * 0.4 * 2)
+    # A manufacturer who pays a quarter of the cut leaves 0.4 - 0.75 · 0.2 on each unit.
+    quarter = offer_profit(0.2, 0.5, 0.3, -2.0, 0.4, 0.25)
+    assert quarter == pytest.approx((own * 0.25 + 0.3 * 0.4) / (1 + own + 0.3))
 
 
 @given(st.floats(0.01, 3), st.floats(0, 3), st.floats(-6, -0.1), st.floats(0.1, 0.9))

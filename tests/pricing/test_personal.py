@@ -122,6 +122,8 @@ def test_gain_by_hand():
     profits = [[1.0, 2.0], [3.0, 1.0]]
     assert policy_gain(profits, np.array([1, 0])) == pytest.approx(0.5)
     assert policy_gain(profits, np.array([1, 0]), baseline=1) == pytest.approx(1.0)
+    # One trip, the deepest of three depths.
+    assert policy_gain([[1.0, 2.0, 5.0]], np.array([2])) == pytest.approx(4.0)
 
 
 def test_replay_by_hand():
@@ -148,6 +150,23 @@ def test_trips_that_could_not_have_been_shown_the_rule_do_not_count():
     assert gain == pytest.approx(2.0 - 1.0)
 
 
+def test_trips_that_could_not_have_been_shown_no_discount_do_not_count():
+    reward, arm = np.array([5.0, 2.0, 9.0, 4.0, 100.0]), np.array([1, 0, 2, 0, 1])
+    propensity = 0.5 * np.array([[1, 1, 0], [1, 1, 0], [1, 0, 1], [1, 0, 1], [0, 1, 1]])
+    gain, _, _ = replay_gain(reward, arm, propensity, np.array([1, 1, 2, 2, 1]), np.arange(5))
+    assert gain == pytest.approx((5 + 9) / 2 - (2 + 4) / 2)
+
+
+def test_replay_limits_of_clusters_that_were_shown_both():
+    # Values 4.5 with and 2 without the offer. Influences by trip: 0.5 and 0.25, -0.5 and -0.25,
+    # since a trip without the offer counts against the gain.
+    reward, arm = np.array([1.0, 5.0, 3.0, 4.0]), np.array([0, 1, 0, 1])
+    clusters = np.array([0, 0, 1, 1])
+    gain, low, high = replay_gain(reward, arm, np.full((4, 2), 0.5), np.ones(4, int), clusters)
+    half = 1.96 * np.sqrt((0.75**2 + 0.75**2) * 2 / 1)
+    assert (low, high) == pytest.approx((gain - half, gain + half))
+
+
 def test_replay_finds_the_planted_gain(rng):
     n = 40_000
     cluster = np.arange(n) // 4
@@ -163,6 +182,9 @@ def test_propensity_by_hand():
     product, week = np.array([1, 1, 1, 2]), np.array([1, 1, 2, 1])
     e = shelf_propensity(product, week, np.array([0, 0, 2, 1]), 3)
     assert e.tolist() == [[0.5, 0, 0.5]] * 3 + [[0, 1, 0]]
+    # The deepest of four depths was never on the shelf.
+    e = shelf_propensity(product, week, np.array([0, 0, 2, 1]), 4)
+    assert e.tolist() == [[0.5, 0, 0.5, 0]] * 3 + [[0, 1, 0, 0]]
 
 
 def test_realised_profit_by_hand(offers):
@@ -219,6 +241,7 @@ def test_offers_of_a_category_by_hand(trips):
         (lambda: outcome_profit([0.5, 0.3, 0.2], 1.0, 1.0, 0.1, np.nan), "NaN"),
         (lambda: policy_gain([[1.0, 2.0]], np.array([2])), "2 depths"),
         (lambda: policy_gain([[1.0, 2.0]], np.array([-1])), "2 depths"),
+        (lambda: policy_gain(np.ones((3, 2)), np.array([0, 0, 2])), "2 depths"),
         (lambda: policy_gain([[1.0, 2.0]], np.array([0.5])), "2 depths"),
         (lambda: policy_gain([[1.0, 2.0]], np.array([0, 0])), "2 depths"),
         (

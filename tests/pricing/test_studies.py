@@ -74,6 +74,8 @@ def test_one_price_says_nothing_and_two_prices_pin_the_best_price_down():
     # Elasticities -1.5 to -6 at one price: Lerner's prices 3 c and 1.2 c.
     assert studies.price_ambiguity([1.0], -2.0) == pytest.approx(2.5)
     assert studies.price_ambiguity([0.9, 0.9], -2.0) == pytest.approx(2.5)
+    # At the regular price all curves of one level agree exactly, so no tolerance is needed.
+    assert studies.price_ambiguity([1.0], -2.0, tolerance=0.0) == pytest.approx(2.5)
     assert studies.price_ambiguity([1.0, 0.5], -2.0, tolerance=0.001) == 1.0
     # Half the log price range times the slope error is at most the tolerance.
     wide = studies.price_ambiguity([1.0, 0.8], -2.0, tolerance=0.03)
@@ -92,20 +94,18 @@ def test_learning_earns_more_the_longer_it_goes_on():
     assert few < many < 1
 
 
-def test_earned_share_by_hand():
-    class First:
-        def choose(self, margins, shown, bought, rng):
-            return np.full(len(shown), 3)
+def test_earned_share_by_hand(monkeypatch):
+    class Rising:
+        """The lowest price first, and after every ten customers the next higher one."""
 
-    rules = studies.curve_rules
-    studies.curve_rules = lambda: {"first": First()}
-    try:
-        share = studies.earned_share("first", -1.2, -3.5, 0.3, 20, 2, 0)
-    finally:
-        studies.curve_rules = rules
+        def choose(self, margins, shown, bought, rng):
+            return shown.sum(axis=1).astype(int) // 10
+
+    monkeypatch.setattr(studies, "curve_rules", lambda: {"rising": Rising()})
+    share = studies.earned_share("rising", -1.2, -3.5, 0.3, 40, 2, 0)
     q = studies.learning.purchase_probability(studies.RATIOS, -1.2, -3.5)
     gain = (studies.RATIOS - 0.3) * q
-    assert share == pytest.approx(gain[3] / gain.max())
+    assert share == pytest.approx(gain[:4].mean() / gain.max())
 
 
 def test_kinked_demand_is_flat_below_the_kink():
@@ -133,6 +133,8 @@ def test_softmax_by_hand():
     assert studies.softmax_discount([900.0, 0.0], [0.1, 0.2], "mean over the classes") == (
         pytest.approx(0.1)
     )
+    # A free product is the deepest class there can be.
+    assert studies.softmax_discount([0.0, 0.0], [0.0, 1.0], "mean over the classes") == 0.5
 
 
 ROWS = [
@@ -159,9 +161,11 @@ def test_missing_results_are_named(tmp_path, monkeypatch):
     ("call", "message"),
     [
         (lambda: studies.forecast_gain(30.0, 1.0, -1.6, 10), "swing"),
+        (lambda: studies.forecast_gain(30.0, -0.5, -1.6, 10), "swing"),
         (lambda: studies.price_ambiguity([1.0, 0.5], -9.0), "no candidate"),
         (lambda: studies.softmax_discount([0.0], [0.0, 0.1], "largest probability"), "each class"),
         (lambda: studies.softmax_discount([0.0], [1.5], "largest probability"), "each class"),
+        (lambda: studies.softmax_discount([0.0], [-0.5], "largest probability"), "each class"),
         (lambda: studies.softmax_discount([0.0], [0.5], "median"), "unknown reading"),
         (lambda: studies.stored_gain(ROWS, "c", "judged", 0.3, 0.0), "no row"),
         (lambda: studies.changed_discounts([], []), "same customers"),
