@@ -15,6 +15,8 @@ def test_gamma_moments_by_hand():
     rate, shape = gamma_moments([0, 2, 10], 8)
     assert rate == pytest.approx(0.5)
     assert shape == pytest.approx(12 / 11)
+    # Rare events: mean 1/2, variance 3/4, so that an excess of 1/4 is enough.
+    assert gamma_moments([0, 0, 0, 2], 5) == pytest.approx((0.1, 1.0))
 
 
 def test_gamma_moments_find_the_planted_shape(rng):
@@ -36,6 +38,8 @@ def test_counts_without_excess_have_no_gamma(counts):
 def test_beta_moments_by_hand():
     # Rates 0.2 and 0.6: m = 0.4, v = 0.04, a + b = 0.24/0.04 - 1 = 5.
     assert beta_moments([0.2, 0.6]).tolist() == pytest.approx([2, 3])
+    # Mostly zero: m = 0.1, v = 0.03, a + b = 0.09/0.03 - 1 = 2.
+    assert beta_moments([0.0, 0.0, 0.0, 0.4]).tolist() == pytest.approx([0.2, 1.8])
 
 
 @pytest.mark.parametrize("rates", [[0.3, 0.3], [0.0, 1.0], [-1.0, 2.0]])

@@ -30,6 +30,11 @@ def test_mean_by_hand():
     assert mean.tolist() == [pytest.approx([1.0, 3.0])]
 
 
+def test_mean_of_huge_predictors_is_finite():
+    mean = concentrated_mean([[3.0, 1.0]], 900 + np.log([[1.0, 3.0]]))
+    assert mean.tolist() == [pytest.approx([1.0, 3.0])]
+
+
 def test_likelihood_by_hand():
     value = concentrated_log_likelihood([[3.0, 1.0], [0.0, 2.0]], np.log([[1.0, 3.0], [1.0, 1.0]]))
     assert value == pytest.approx(3 * np.log(1) + np.log(3) + 2 * np.log(1))
@@ -53,6 +58,12 @@ def test_score_and_information_are_the_derivatives(panel):
         assert gradient[k] == pytest.approx((up - down) / (2 * step), rel=1e-5)
         ups, downs = (product_scores(units, x, x @ (at + s * h)).sum(axis=0) for s in (1, -1))
         assert np.allclose(curvature[k], -(ups - downs) / (2 * step), rtol=1e-5)
+
+
+def test_information_of_a_single_sale_by_hand():
+    # One unit, in either of two weeks with equal chance, regressor 0 or 1: the variance of a coin.
+    x = np.array([[[0.0], [1.0]]])
+    assert poisson_information([[0.0, 1.0]], x, np.zeros((1, 2))).tolist() == [[0.25]]
 
 
 def test_a_product_that_never_sold_adds_nothing(panel):
@@ -101,6 +112,12 @@ def test_cross_section_by_hand():
     assert slope == pytest.approx(-2)
     assert error == pytest.approx(0, abs=1e-9)
     units[1, 1] = 0
+    assert cross_section_slope(units, prices)[0] == pytest.approx(-2)
+
+
+def test_small_differences_of_price_are_enough_for_a_slope():
+    prices = np.exp([[0.0, 0.1], [0.2, 0.3]])
+    units = np.exp([[6.0, 5.8], [5.6, 5.4]])
     assert cross_section_slope(units, prices)[0] == pytest.approx(-2)
 
 

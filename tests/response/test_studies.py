@@ -41,6 +41,9 @@ def test_calibration_by_hand():
     half = 1.96 * np.sqrt((1.4**2 + 1.4**2) * 2) / 5
     assert ratio == pytest.approx(0.8)
     assert (low, high) == pytest.approx((0.8 - half, 0.8 + half))
+    # Half a unit expected in all, one seen: R = 2, residuals 0.5 and -0.5.
+    ratio, low, high = studies.calibration_ratio([1.0, 0.0], [0.25, 0.25], [0, 1])
+    assert (ratio, low, high) == pytest.approx((2.0, 2 - 1.96 * 2, 2 + 1.96 * 2))
 
 
 def test_calibration_interval_covers(rng):
@@ -73,6 +76,13 @@ def test_deviance_by_hand():
     explained = studies.deviance_explained(units, predicted, reference)
     assert explained == pytest.approx(1 - of_predicted / of_reference)
     assert studies.deviance_explained(units, reference, reference) == 0
+    # A single unit counts: D = 2 (log(1/μ) - 1 + μ).
+    explained = studies.deviance_explained([1.0], [3.0], [4.0])
+    assert explained == pytest.approx(1 - (2 - np.log(3)) / (3 - np.log(4)))
+
+
+def test_predicting_what_was_sold_explains_all_also_for_weekly_averages():
+    assert studies.deviance_explained([0.5, 1.0, 3.0], [0.5, 1.0, 3.0], [1.5, 1.5, 1.5]) == 1
 
 
 @pytest.mark.parametrize("predicted", [[0.0, 1.0], [-1.0, 1.0], [np.nan, 1.0]])
@@ -101,6 +111,11 @@ def test_pooling_pulls_the_badly_measured_and_estimates_no_negative_spread():
     assert spread < 0.3
     assert abs(shrunken[2] - mean) < 0.1 * (8 - mean)
     assert studies.pooled([1.0, 1.1, 0.9], [5.0, 5.0, 5.0])[1] == 0
+
+
+def test_a_single_group_has_nothing_to_be_pooled_with():
+    with pytest.raises(ValueError, match="at least two groups"):
+        studies.pooled([1.0], [1.0])
 
 
 @pytest.mark.parametrize("errors", [[1.0], [1.0, 0.0], [1.0, -1.0], [1.0, np.nan]])
