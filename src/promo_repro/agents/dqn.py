@@ -116,8 +116,8 @@ class DQN:
         *,
         discount: float,
         hidden: Sequence[int] = (64, 64),
-        rate: float = 2e-3,
-        tau: float = 0.01,
+        rate: float = 3e-3,
+        tau: float = 0.02,
         double: bool = True,
         delta: float = 1.0,
         dtype: torch.dtype = torch.float32,
@@ -184,8 +184,8 @@ class Plan:
     """
 
     steps: int
-    batch: int = 512
-    updates: int = 4
+    batch: int = 1024
+    updates: int = 2
     warmup: int = 20
     capacity: int = 300_000
     epsilon: tuple[float, float] = (1.0, 0.1)
