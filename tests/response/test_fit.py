@@ -42,7 +42,12 @@ def test_beta_moments_by_hand():
     assert beta_moments([0.0, 0.0, 0.0, 0.4]).tolist() == pytest.approx([0.2, 1.8])
 
 
-@pytest.mark.parametrize("rates", [[0.3, 0.3], [0.0, 1.0], [-1.0, 2.0]])
+# The mean of three times 0.1 is not 0.1 in floats, nor their variance zero. Rates from -0.1 to 1.1
+# have a variance that a beta distribution could have.
+@pytest.mark.parametrize(
+    "rates",
+    [[0.3, 0.3], [0.1, 0.1, 0.1], [0.0, 1.0], [0.0, 1.0, 1.0], [-1.0, 2.0], [-0.1, 0.5, 1.1]],
+)
 def test_rates_without_a_beta(rates):
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
         beta_moments(rates)
@@ -58,6 +63,8 @@ def test_dirichlet_by_hand_and_planted(rng):
 def test_equal_shares_have_no_concentration():
     with pytest.raises(ValueError, match="do not vary"):
         dirichlet_concentration([[0.5, 0.5], [0.5, 0.5]])
+    with pytest.raises(ValueError, match="do not vary"):
+        dirichlet_concentration([[0.1, 0.9]] * 3)
 
 
 def test_the_planted_dip_is_found(rng):

@@ -121,6 +121,12 @@ def test_small_differences_of_price_are_enough_for_a_slope():
     assert cross_section_slope(units, prices)[0] == pytest.approx(-2)
 
 
+def test_two_prices_are_enough_for_a_slope():
+    # At twice the price a quarter is sold.
+    slope, _ = cross_section_slope([[8.0, 2.0], [2.0, 8.0]], [[1.0, 2.0], [2.0, 1.0]])
+    assert slope == pytest.approx(-2)
+
+
 def test_cross_section_error_is_that_of_statsmodels(panel):
     units, x = panel
     slope, error = cross_section_slope(units + 1, np.exp(x[:, :, 0]))
@@ -159,6 +165,14 @@ def test_a_price_that_is_none_is_refused(price):
         cross_section_slope([[1.0, 2.0]], [[1.0, price]])
 
 
-def test_one_price_gives_no_slope():
+@pytest.mark.parametrize("price", [0.9, 1.0, 2.99])
+@pytest.mark.parametrize("weeks", [2, 3, 7])
+def test_one_price_gives_no_slope(price, weeks):
+    units = np.arange(1.0, 2 * weeks + 1).reshape(2, weeks)
     with pytest.raises(ValueError, match="zero variance"):
-        cross_section_slope([[1.0, 2.0], [3.0, 4.0]], np.ones((2, 2)))
+        cross_section_slope(units, np.full((2, weeks), price))
+
+
+def test_without_sales_there_is_no_slope():
+    with pytest.raises(ValueError, match="zero variance"):
+        cross_section_slope([[0.0, 0.0]], [[1.0, 2.0]])

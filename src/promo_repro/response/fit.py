@@ -14,7 +14,7 @@ from promo_repro.datasets import complete_journey
 from promo_repro.datasets.complete_journey import CompleteJourney
 from promo_repro.project import root
 from promo_repro.response import logit, poisson
-from promo_repro.response.checks import as_reals
+from promo_repro.response.checks import as_fractions, as_reals
 from promo_repro.response.inference import interval
 from promo_repro.response.panels import (
     FIRST,
@@ -76,10 +76,10 @@ def beta_moments(rates):
 
     a + b = m (1 − m) / v − 1 and a = m (a + b).
     """
-    x = as_reals("rates", rates, ndim=1)
-    m, v = x.mean(), x.var()
-    if not 0 < v < m * (1 - m):
+    x = as_fractions("rates", as_reals("rates", rates, ndim=1))
+    if np.ptp(x) == 0 or np.isin(x, (0, 1)).all():
         raise ValueError("rates must lie in [0, 1], vary, and not be all zero or one")
+    m, v = x.mean(), x.var()
     total = m * (1 - m) / v - 1
     return np.array([m * total, (1 - m) * total])
 
@@ -91,9 +91,9 @@ def dirichlet_concentration(shares):
     Σ_j m_j (1 − m_j) / Σ_j v_j − 1 with means m_j and variances v_j.
     """
     x = as_reals("shares", shares, ndim=2)
-    m, v = x.mean(axis=0), x.var(axis=0)
-    if not v.sum() > 0:
+    if not np.ptp(x, axis=0).any():
         raise ValueError("shares do not vary between customers: no concentration fits them")
+    m, v = x.mean(axis=0), x.var(axis=0)
     return float((m * (1 - m)).sum() / v.sum() - 1)
 
 

@@ -125,10 +125,10 @@ def cross_section_slope(units, prices):
     """
     y, p = as_counts("units", units, ndim=2), as_prices("prices", prices)
     sold = y > 0
+    if np.unique(p[sold]).size < 2:
+        raise ValueError("prices has zero variance: no slope can be estimated")
     x, z = np.log(p[sold]), np.log(y[sold])
     x, z = x - x.mean(), z - z.mean()
-    if not x @ x > 0:
-        raise ValueError("prices has zero variance: no slope can be estimated")
     slope = x @ z / (x @ x)
     products = np.nonzero(sold)[0]
     variance = clustered_covariance([[x @ x]], (x * (z - slope * x))[:, None], products)

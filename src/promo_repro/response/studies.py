@@ -49,7 +49,7 @@ def deviance_explained(units, predicted, reference):
         m = as_reals("mean", mean)
         if (m <= 0).any():
             raise ValueError("predicted and reference need positive entries")
-        return 2 * (y * np.log(np.where(y > 0, y, 1) / m) * (y > 0) - y + m).sum()
+        return 2 * (y * np.log(np.where(y > 0, y, 1) / m) - y + m).sum()
 
     return float(1 - deviance(predicted) / deviance(reference))
 
