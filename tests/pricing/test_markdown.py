@@ -189,6 +189,8 @@ def test_fixed_price_value_by_hand_and_below_the_optimum():
         (lambda: md.exponential_demand(1.0, -1.0, 1.0), "scale"),
         (lambda: md.exponential_demand(1.0, 1.0, 0.0), "sensitivity"),
         (lambda: md.exponential_value(2, -1.0, 1.0, 1.0), "time"),
+        (lambda: md.exponential_value(2, 1.0, -1.0, 1.0), "scale"),
+        (lambda: md.exponential_value(2, 1.0, 0.0, 1.0), "scale"),
         (lambda: md.exponential_value(2, 1.0, 1.0, -1.0), "sensitivity"),
         (lambda: md.exponential_value(-1, 1.0, 1.0, 1.0), "stock is -1"),
         (lambda: md.run_out_price(0, 1.0, 1.0, 1.0), "stock"),

@@ -106,6 +106,8 @@ def test_earned_share_by_hand(monkeypatch):
     q = studies.learning.purchase_probability(studies.RATIOS, -1.2, -3.5)
     gain = (studies.RATIOS - 0.3) * q
     assert share == pytest.approx(gain[:4].mean() / gain.max())
+    # Prices are charged for tens of customers: a last five are not served, and do not count.
+    assert studies.earned_share("rising", -1.2, -3.5, 0.3, 45, 2, 0) == pytest.approx(share)
 
 
 def test_kinked_demand_is_flat_below_the_kink():

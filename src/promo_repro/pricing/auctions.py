@@ -70,7 +70,7 @@ def vcg(bids, stock):
 def bidder_utility(values, given, payments):
     """What each bidder keeps: value of what was given, less the payment, (N,)."""
     v, g = as_reals("values", values, ndim=2), np.asarray(given)
-    worth = np.where(g >= 0, v[np.arange(len(v)), np.maximum(g, 0)], 0.0)
+    worth = np.where(g >= 0, v[np.arange(len(v)), g], 0.0)
     return worth - as_reals("payments", payments, ndim=1)
 
 

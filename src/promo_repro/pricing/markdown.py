@@ -121,7 +121,8 @@ def exponential_value(stock, time, scale, sensitivity):
 
     J(n, t) = (1/α) log Σ_{i ≤ n} (a t / e)^i / i!; Gallego and van Ryzin (1994), section 2.3.
     """
-    n, x = _whole("stock", stock, 0), scale * as_prices("time", time) / np.e
+    n = _whole("stock", stock, 0)
+    x = as_prices("scale", scale) * as_prices("time", time) / np.e
     terms = np.concatenate([[0.0], np.cumsum(np.log(x) - np.log(np.arange(1, n + 1)))])
     return np.logaddexp.accumulate(terms) / as_prices("sensitivity", sensitivity)
 

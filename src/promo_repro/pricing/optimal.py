@@ -79,7 +79,7 @@ def best_discount(elasticity, margin, funding=0.0, deepest=0.5):
     )
     slope = (1 - s) * (1 + e)
     inner = np.divide((1 - s) + e * m, slope, out=np.zeros(e.shape), where=slope != 0)
-    candidates = np.stack([np.zeros(e.shape), np.clip(inner, 0, top), top * np.ones(e.shape)])
+    candidates = np.stack([np.zeros(e.shape), np.clip(inner, 0, top), top])
     best = relative_profit(candidates, e, m, s).argmax(axis=0)
     return np.take_along_axis(candidates, best[None], axis=0)[0]
 

@@ -161,7 +161,7 @@ def earned_share(
     result = learning.simulate(
         curve_rules()[rule], margins, truth, customers, runs, np.random.default_rng(seed)
     )
-    best = customers * (margins * truth).max()
+    best = result.checkpoints[-1] * (margins * truth).max()
     return float(1 - result.regret[:, -1].mean() / best)
 
 
