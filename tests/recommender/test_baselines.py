@@ -10,6 +10,7 @@ from promo_repro.recommender.metrics import top_k
 
 def test_decay_by_hand():
     assert baselines.decay([0, 4, 8, 12], 4).tolist() == [1, 0.5, 0.25, 0.125]
+    assert baselines.decay(1, 0.5) == 0.25
     for half_life in (0, -1):
         with pytest.raises(ValueError, match="half_life is"):
             baselines.decay(1, half_life)

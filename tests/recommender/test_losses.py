@@ -199,6 +199,7 @@ def test_expected_profit_by_hand():
     # Log-odds of buying log 3: three in four.
     assert losses.expected_profit(0.5, 10, 6, 0.0, 2 * math.log(3)) == pytest.approx(0.75 * -1)
     assert losses.expected_profit(0.2, 10, 6, math.log(3), 0.0) == pytest.approx(0.75 * 2)
+    assert losses.expected_profit(1, 10, 6, 0.0, 0.0) == pytest.approx(0.5 * -6)
     grid = losses.expected_profit(np.zeros((3, 1)), 1, 0.5, np.zeros(2), 1.0)
     assert grid.tolist() == [[0.25, 0.25]] * 3
 

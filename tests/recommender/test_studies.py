@@ -35,7 +35,10 @@ def test_impressions_needed_by_hand():
     assert studies.impressions_needed(0.2, 0.5) == pytest.approx(
         2.8**2 * (p * (1 - p) + q * (1 - q)) / 0.1**2
     )
-    for rate, gain in ((0, 0.1), (1, 0.1), (0.5, 1), (0.5, 1.2), (0.1, 0), (0.1, -1)):
+    for rate, gain in (
+        (0, 0.1), (1, 0.1), (0.5, 1), (0.5, 1.2), (0.1, 0), (0.1, -1), (1, -0.5), (1.5, -0.5),
+        (-0.2, -2),
+    ):  # fmt: skip
         with pytest.raises(ValueError, match="must lie in"):
             studies.impressions_needed(rate, gain)
 
