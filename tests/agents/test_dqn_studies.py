@@ -60,7 +60,6 @@ def test_intervals():
     assert studies.surely_below([1.0, 2.0, 3.0]) == high
     assert studies.gain([1.0, 2.0, 3.0], 0.5) == pytest.approx(low - 0.5)
     assert studies.least([3, 1, 2]) == 1
-    assert studies.lies_within([1, 2, 3, 4], 2, 3) == 0.5
 
 
 def test_shares_by_what_is_seen():

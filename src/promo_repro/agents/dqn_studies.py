@@ -143,12 +143,6 @@ def shown(rows: pd.DataFrame, method: str, metric: str) -> str:
     return f"{value:.3f}" if n == 1 else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
-def lies_within(values, low: float, high: float) -> float:
-    """Part of the values from `low` to `high`: the check of a small live run."""
-    values = np.asarray(values, dtype=float)
-    return float(((low <= values) & (values <= high)).mean())
-
-
 # What can be had without learning to look ahead --------------------------------------------------
 
 
